@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a backend can be asked, defined in plain Python: a frozen Query and the records it matches.
+
+Neighbours: every backend's `find` answers a Query; `matches` is the definition the fast ones are compared with.
+Rules of the file: filters are exact; one ranking key at most (near, text or time); no ranking means log order.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from memory.geometry import Vector, distance_m
+from memory.records import Positioned, Record
+
+_WORD = re.compile(r"\w+", re.UNICODE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Filters, at most one ranking key, and both clocks.
+
+    Attributes:
+        robot: Namespace to look in; a query never crosses namespaces.
+        ids: Only these ids; empty = any.
+        kinds: Only these kinds; empty = any.
+        equals: (field, value) pairs that must hold exactly, such as ("label", "mug").
+        text: Every word must occur among the record's words (see `words`).
+        near_m, within_m: Centre and optional radius, metres, map frame.
+        valid_at_ns: World time the record must be true at; None = any time.
+        since_ns, until_ns: Its span must overlap [since, until).
+        recorded_at_ns: Store time it must be believed at; None = now.
+        history: True to see retired versions as well.
+        newest_first: Rank by (valid_from_ns, sequence), newest first.
+        limit: At most so many answers; 0 = all.
+
+    Raises:
+        ValueError: more than one ranking key, or a negative radius or limit.
+    """
+
+    robot: str = "robot"
+    ids: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    equals: tuple[tuple[str, str], ...] = ()
+    text: str = ""
+    near_m: Vector | None = None
+    within_m: float | None = None
+    valid_at_ns: int | None = None
+    since_ns: int | None = None
+    until_ns: int | None = None
+    recorded_at_ns: int | None = None
+    history: bool = False
+    newest_first: bool = False
+    limit: int = 0
+
+    def __post_init__(self) -> None:
+        if self.near_m is not None and self.newest_first:
+            raise ValueError("a query ranks by near_m or by newest_first, not by both")
+        if self.limit < 0 or (self.within_m is not None and self.within_m < 0):
+            raise ValueError(f"limit {self.limit} and within_m {self.within_m} must not be negative")
+        if self.within_m is not None and self.near_m is None:
+            raise ValueError(f"within_m {self.within_m} needs near_m")
+
+    def matches(self, record: Record) -> bool:
+        """Is this record an answer? Ranking and limit are not looked at."""
+        return (
+            record.robot == self.robot
+            and (not self.ids or record.id in self.ids)
+            and (not self.kinds or record.kind in self.kinds)
+            and all(str(getattr(record, name, None)) == value for name, value in self.equals)
+            and self._believed(record)
+            and self._true_then(record)
+            and self._close_by(record)
+            and (not self.text or words(self.text) <= words(text_of(record)))
+        )
+
+    def rank(self, record: Record) -> tuple[float, ...]:
+        """Sort key, best first; ties in log order."""
+        if self.near_m is not None and isinstance(record, Positioned):
+            return (distance_m(self.near_m, record.position_m), record.sequence)
+        if self.newest_first:
+            return (-record.valid_from_ns, -record.sequence)
+        return (record.sequence,)
+
+    def _believed(self, record: Record) -> bool:
+        if self.recorded_at_ns is None:
+            return self.history or record.retired_ns is None
+        then = self.recorded_at_ns
+        if record.recorded_ns > then:
+            return False
+        return self.history or record.retired_ns is None or then < record.retired_ns
+
+    def _true_then(self, record: Record) -> bool:
+        start, end = record.valid_from_ns, record.valid_to_ns
+        at = self.valid_at_ns
+        if at is not None and not (start <= at and (end is None or at < end)):
+            return False
+        if self.since_ns is not None and end is not None and end <= self.since_ns:
+            return False
+        return self.until_ns is None or start < self.until_ns
+
+    def _close_by(self, record: Record) -> bool:
+        if self.near_m is None:
+            return True
+        if not isinstance(record, Positioned):
+            return False
+        return self.within_m is None or distance_m(self.near_m, record.position_m) <= self.within_m
+
+
+def words(text: str) -> frozenset[str]:
+    """The one documented tokeniser: NFKC, case-folded, runs of letters and digits; "_" separates.
+
+    >>> sorted(words("Coffee_Table, 2nd MUG"))
+    ['2nd', 'coffee', 'mug', 'table']
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("_", " ")
+    return frozenset(_WORD.findall(folded))
+
+
+def text_of(record: Record) -> str:
+    """The words a record can be found by."""
+    names = ("label", "alias", "name", "subject", "predicate", "object", "text", "instruction", "goal", "value")
+    return " ".join(str(getattr(record, n)) for n in names if getattr(record, n, ""))

@@ -1,0 +1,645 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vocabulary: every kind of data that crosses from one part of the system to another.
+
+Neighbours: backends store the `Record` half, the brain's regions exchange the rest; nothing else is shared.
+Rules of the file: frozen dataclasses only, no behaviour beyond refusing the impossible; scalars end in their unit;
+stamps are integers in ns since the epoch, 0 means unset; positions carry a frame; an id comes from its input.
+The file is long because it is the dictionary: a reader looks a word up here, in the order of one trip
+sense -> memory -> intent -> recall.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import ClassVar
+
+from memory.errors import RejectedInput
+from memory.geometry import CAMERA_OPTICAL, FRAMES, MAP, Pose, Vector, finite
+
+
+class Source(str, Enum):
+    """How a record came to be believed."""
+
+    SEEN = "seen"
+    TOLD = "told"
+    INFERRED = "inferred"
+    REFLECTED = "reflected"
+
+
+class OutcomeCode(str, Enum):
+    """What a body says of a call; a claim to be checked, never proof."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REFUSED = "refused"  # the call itself was not acceptable: unknown skill, missing target
+    PREEMPTED = "preempted"
+    STUCK = "stuck"  # no progress within the watchdog's patience
+
+
+class Status(str, Enum):
+    """Status of a whole recall. Never an empty list for a failure."""
+
+    FOUND = "found"
+    NONE = "none"  # every memory answered, and none knows
+    PARTIAL = "partial"  # something missing: a memory failed or ran out of time
+    FAILED = "failed"  # no memory answered
+
+
+class Epistemic(str, Enum):
+    """How far one recollection may be trusted."""
+
+    OBSERVED = "observed"
+    TOLD = "told"
+    INFERRED = "inferred"
+    STALE = "stale"
+    CONFLICTING = "conflicting"
+    UNKNOWN = "unknown"
+
+
+# ---------------------------------------------------------------- sense
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One thing found in one camera image, before anyone knows which instance it is.
+
+    Attributes:
+        label: Detector class, a string of the detector's vocabulary.
+        position_m: Centre of the object in the camera frame of its observation (x right, y down, z forward).
+        size_m: Extents of its axis-aligned box along map x, y, z, metres, all >= 0.
+        score: Detector confidence in [0, 1].
+        states: Visible states, such as "open" or "on"; absent means not visible, not false.
+    """
+
+    label: str
+    position_m: Vector
+    size_m: Vector = (0.1, 0.1, 0.1)
+    score: float = 1.0
+    states: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """What the camera can see: half-open pyramid of the given angles up to range_m."""
+
+    horizontal_fov_rad: float = 1.5708
+    vertical_fov_rad: float = 1.5708
+    range_m: float = 4.0
+    frame_id: str = CAMERA_OPTICAL
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the body says became of one call."""
+
+    call_id: str
+    code: OutcomeCode
+    reason: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """True if the body claims success."""
+        return self.code is OutcomeCode.SUCCEEDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One synchronised sensor sample, at one stamp.
+
+    Attributes:
+        sequence: Number of the sample within its session, from 0; lockstep answers by it.
+        stamp_ns: Time of exposure.
+        map_id: Map the pose is expressed in; positions of another map or revision are not comparable.
+        map_from_base: Pose of the robot in the map; None while not localised.
+        base_from_camera: Mounting of the camera.
+        detections: What the detector found, in camera.frame_id.
+        healthy: False while the camera delivers nothing usable; absence then proves nothing.
+        gripper_holds: Whether the gripper feels an object; None for a body that cannot tell.
+        running_call: Id of the call still being carried out; "" when the body is idle.
+        outcome: What the body said of the call that ended in this tick, if one did.
+    """
+
+    sequence: int
+    stamp_ns: int
+    map_id: str = "map-0"
+    map_revision: str = "0"
+    map_from_base: Pose | None = None
+    base_from_camera: Pose = field(default_factory=Pose)
+    camera: Camera = field(default_factory=Camera)
+    detections: tuple[Detection, ...] = ()
+    healthy: bool = True
+    gripper_holds: bool | None = None
+    running_call: str = ""
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Percept:
+    """One thing seen in one observation, moved into the map.
+
+    Attributes:
+        position_m: Centre of the object in frame_id, metres.
+        embedding: Unit-length appearance vector; empty where there is no encoder; not part of equality.
+    """
+
+    stamp_ns: int
+    label: str
+    position_m: Vector
+    size_m: Vector = (0.1, 0.1, 0.1)
+    frame_id: str = MAP
+    map_id: str = "map-0"
+    map_revision: str = "0"
+    score: float = 1.0
+    states: tuple[str, ...] = ()
+    embedding: tuple[float, ...] = field(default=(), compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not finite((*self.position_m, *self.size_m, self.score)):
+            raise RejectedInput(f"percept {self.label!r} at {self.stamp_ns}: position {self.position_m} is not finite")
+        if self.frame_id not in FRAMES:
+            raise RejectedInput(f"percept {self.label!r} at {self.stamp_ns}: unknown frame {self.frame_id!r}")
+        if min(self.size_m) < 0:
+            raise RejectedInput(f"percept {self.label!r} at {self.stamp_ns}: negative size {self.size_m}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Percepts:
+    """What the thalamus let pass of one observation, and from where it was seen.
+
+    Attributes:
+        map_from_camera: Pose of the camera in the map; None while not localised, and then seen is empty.
+        rejected: How many detections were set aside, and why, one sentence each.
+    """
+
+    sequence: int
+    stamp_ns: int
+    map_id: str = "map-0"
+    map_revision: str = "0"
+    seen: tuple[Percept, ...] = ()
+    map_from_base: Pose | None = None
+    map_from_camera: Pose | None = None
+    camera: Camera = field(default_factory=Camera)
+    healthy: bool = True
+    gripper_holds: bool | None = None
+    running_call: str = ""
+    outcome: Outcome | None = None
+    rejected: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Percepts joined over seconds by one tracker: the same thing, not yet an instance."""
+
+    track_id: str
+    percepts: tuple[Percept, ...]
+
+
+# ---------------------------------------------------------------- memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What every stored thing has. Rows are immutable but for retired_ns, which a store fills once.
+
+    Attributes:
+        id: From its input, the same in every replay; one id has versions 1, 2, ...
+        robot: Namespace; never leaks into another robot's.
+        valid_from_ns: True in the world from here (included).
+        valid_to_ns: ... until here (excluded); None = still true.
+        recorded_ns: Believed by the store from here; strictly increasing per store, 0 until written.
+        retired_ns: ... until here; None = still believed.
+        evidence: Ids of the records this one rests on.
+        cause: Id of the record that closed this version; "" if it was not closed.
+        sequence: Place in the store's log, given by the store, from 1; 0 until written.
+    """
+
+    kind: ClassVar[str] = "record"
+
+    id: str
+    robot: str = "robot"
+    version: int = 1
+    valid_from_ns: int
+    valid_to_ns: int | None = None
+    recorded_ns: int = 0
+    retired_ns: int | None = None
+    sequence: int = 0
+    source: Source = Source.SEEN
+    evidence: tuple[str, ...] = ()
+    confidence: float = 1.0
+    cause: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.id:
+            raise RejectedInput(f"{self.kind} of {self.robot!r} at {self.valid_from_ns}: empty id")
+        if self.valid_from_ns <= 0:
+            raise RejectedInput(f"{self.kind} {self.id!r}: stamp {self.valid_from_ns} ns is unset or before the epoch")
+        if self.valid_to_ns is not None and self.valid_to_ns < self.valid_from_ns:
+            raise RejectedInput(f"{self.kind} {self.id!r}: ends at {self.valid_to_ns} before {self.valid_from_ns} ns")
+        if not 0.0 <= self.confidence <= 1.0:
+            raise RejectedInput(f"{self.kind} {self.id!r}: confidence {self.confidence} is not in [0, 1]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Positioned(Record):
+    """A record with a place in a map.
+
+    Attributes:
+        position_m: Centre, (x, y, z) metres in frame_id.
+        size_m: Extents of its axis-aligned box, metres.
+        embedding: float32 appearance or name vector; empty if none, and then encoder is "".
+    """
+
+    label: str
+    position_m: Vector
+    size_m: Vector = (0.1, 0.1, 0.1)
+    frame_id: str = MAP
+    map_id: str = "map-0"
+    map_revision: str = "0"
+    embedding: tuple[float, ...] = field(default=(), repr=False)
+    encoder: str = ""
+
+    def __post_init__(self) -> None:
+        Record.__post_init__(self)
+        if not finite((*self.position_m, *self.size_m)):
+            raise RejectedInput(f"{self.kind} {self.id!r}: position {self.position_m} is not finite")
+        if self.frame_id != MAP:
+            raise RejectedInput(f"{self.kind} {self.id!r}: memory stores frame 'map', not {self.frame_id!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance(Positioned):
+    """The lasting object in memory, at one place for one span of time. A move is a new version.
+
+    Attributes:
+        label: Its class.
+        alias: Human-readable name, stable across restarts, such as "mug 2".
+    """
+
+    kind: ClassVar[str] = "instance"
+    alias: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place(Positioned):
+    """A room or another named area a robot can be in or drive to."""
+
+    kind: ClassVar[str] = "place"
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relation(Record):
+    """A typed edge or typed fact: subject, predicate, object.
+
+    Attributes:
+        subject: Id of an instance or place, or a plain word for facts about classes ("mug").
+        predicate: One of PREDICATES, or a free word (then it accumulates).
+        object: An id or a literal value.
+        map_id: Map the edge belongs to; "" for facts that hold anywhere.
+    """
+
+    kind: ClassVar[str] = "relation"
+    subject: str
+    predicate: str
+    object: str
+    map_id: str = ""
+    map_revision: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event(Record):
+    """Something that happened, at valid_from_ns (valid_to_ns = its end).
+
+    Attributes:
+        name: What happened, one word of the event vocabulary: "picked_up", "looked", "failed", ...
+        text: The same for people.
+        subjects: Ids it concerns.
+        episode_id: Episode it belongs to; "" outside one.
+    """
+
+    kind: ClassVar[str] = "event"
+    name: str
+    text: str = ""
+    subjects: tuple[str, ...] = ()
+    place_id: str = ""
+    episode_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode(Record):
+    """Goal, steps and outcome between two stamps.
+
+    Attributes:
+        goal: The goal as one line, such as "inside(mug, countertop) & clean(mug)".
+        steps: One line for each step taken, in order.
+        succeeded: What the robot believes of its success, from the world as it saw it.
+        reason: Reason code of the end.
+    """
+
+    kind: ClassVar[str] = "episode"
+    instruction: str
+    goal: str = ""
+    steps: tuple[str, ...] = ()
+    succeeded: bool = False
+    reason: str = ""
+    map_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson(Record):
+    """What episodes taught: a regularity with its counts.
+
+    Attributes:
+        scope: What it is about, such as "where" or "skill".
+        subject: A class or skill name.
+        text: The lesson for people.
+        value: Its content, such as a receptacle's id or a failure's reason.
+    """
+
+    kind: ClassVar[str] = "lesson"
+    scope: str
+    subject: str
+    text: str = ""
+    value: str = ""
+    map_id: str = ""
+    successes: int = 0
+    failures: int = 0
+
+
+RECORD_KINDS: Mapping[str, type[Record]] = {k.kind: k for k in (Instance, Place, Relation, Event, Episode, Lesson)}
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The only values updated in place: how often and when an open record was confirmed.
+
+    Attributes:
+        record_id: The record it counts for, in the robot's namespace.
+        mean_m: Running mean of the sighted position, map frame.
+        spread_m: Sum of squared deviations from that mean per axis, m^2 (Welford).
+    """
+
+    record_id: str
+    robot: str
+    last_seen_ns: int
+    sightings: int = 1
+    mean_m: Vector = (0.0, 0.0, 0.0)
+    spread_m: Vector = (0.0, 0.0, 0.0)
+    misses: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """A declared relation. A functional one holds a single object at a time: its facts form one timeline."""
+
+    name: str
+    functional: bool
+
+
+INSIDE = "inside"  # in or on a receptacle: a thing has one support
+PREDICATES: Mapping[str, Predicate] = {
+    p.name: p
+    for p in (
+        Predicate(INSIDE, True),
+        Predicate("door", True),
+        Predicate("power", True),
+        Predicate("presence", True),
+        Predicate("in_room", True),
+        Predicate("cleanliness", True),
+        Predicate("temperature", True),
+        Predicate("sliced", True),
+        Predicate("usually_in", False),
+        Predicate("alias_of", False),
+        Predicate("likes", False),
+    )
+}
+
+
+# ---------------------------------------------------------------- intend
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A predicate applied to names: a fact of a planning state, or a condition over variables ("?object")."""
+
+    predicate: str
+    arguments: tuple[str, ...] = ()
+    negated: bool = False
+
+    def __str__(self) -> str:
+        return ("not " if self.negated else "") + f"{self.predicate}({', '.join(self.arguments)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A literal that becomes true, for every binding of its free variables under which all of `when` held."""
+
+    literal: Literal
+    when: tuple[Literal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A typed argument of a skill.
+
+    Attributes:
+        kind: Affordance its value must have ("pickupable", "receptacle", ...); "any" for none.
+        names: The values the body accepts, where it lists them; empty = any instance of the kind.
+        by_label: True if the body picks the instance itself and only the class can be named.
+    """
+
+    name: str
+    kind: str = "any"
+    names: tuple[str, ...] = ()
+    by_label: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """A named ability of a body, declared as data: arguments, preconditions, effects.
+
+    Attributes:
+        phrase: How the body spells it, with {parameter} for each argument: "pick up the {object}".
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...] = ()
+    preconditions: tuple[Literal, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    phrase: str = ""
+    reversible: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One argument of a call, as a body understands it: a name of its own list, or a class and a place in the map."""
+
+    name: str
+    label: str = ""
+    position_m: Vector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SkillCall:
+    """Start, or go on with, one skill. The id of the running call continues it; another id pre-empts it."""
+
+    id: str
+    skill: str
+    targets: tuple[Target, ...] = ()
+    phrase: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One row [A] of an action chunk, for bodies that are driven tick by tick."""
+
+    values: tuple[float, ...]
+    stamp_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Do nothing, and end what is running."""
+
+    stamp_ns: int
+    reason: str = ""
+
+
+Action = SkillCall | Command | Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One thing a goal speaks of: any instance with this label; different variables are different instances."""
+
+    name: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What an instruction asks to be true of the world.
+
+    Attributes:
+        family: Task family the grounding chose, such as "place", "clean", "light".
+        literals: All must hold for some binding of the variables.
+        confidence: The grounding's own probability, in [0, 1].
+    """
+
+    instruction: str
+    family: str
+    variables: tuple[Variable, ...]
+    literals: tuple[Literal, ...]
+    confidence: float = 1.0
+
+    def __str__(self) -> str:
+        labels = {v.name: v.label for v in self.variables}
+        return " & ".join(
+            ("not " if t.negated else "") + f"{t.predicate}({', '.join(labels.get(a, a) for a in t.arguments)})"
+            for t in self.literals
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a plan: a skill bound to believed instances.
+
+    Attributes:
+        arguments: Instance ids or body names, in the order of the skill's parameters.
+        purpose: Why, in a few words: "search", "fetch", ...
+    """
+
+    skill: str
+    arguments: tuple[str, ...] = ()
+    purpose: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Steps towards a goal; current is the one to do now.
+
+    Attributes:
+        assumes: Ids of the records the plan rests on.
+        reason: Reason code when there is no step: GOAL_BELIEVED, NO_PLAN, BUDGET_SPENT, LOOP, ...
+    """
+
+    goal: Goal | None = None
+    steps: tuple[Step, ...] = ()
+    index: int = 0
+    assumes: tuple[str, ...] = ()
+    reason: str = ""
+    planner: str = ""
+
+    @property
+    def current(self) -> Step | None:
+        """The step to do now; None when nothing is left to do."""
+        return self.steps[self.index] if self.index < len(self.steps) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the critic says of a step before it is taken."""
+
+    accept: bool
+    code: str = "OK"
+    reason: str = ""
+    violated: tuple[Literal, ...] = ()
+
+
+# ---------------------------------------------------------------- recall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cue:
+    """What recall is asked with; every field narrows, none is required.
+
+    Attributes:
+        near_m: Rank by distance from here.
+        since_ns, until_ns: World time, half-open.
+        deadline_s: Answer by then, partial if it must.
+        record_budget: Most records each memory may examine: the deadline of lockstep runs; 0 = none.
+    """
+
+    text: str = ""
+    label: str = ""
+    subject: str = ""
+    predicate: str = ""
+    place_id: str = ""
+    map_id: str = ""
+    near_m: Vector | None = None
+    since_ns: int | None = None
+    until_ns: int | None = None
+    as_of_recorded_ns: int | None = None
+    kinds: tuple[str, ...] = ()
+    k: int = 10
+    deadline_s: float = 0.1
+    record_budget: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recollection:
+    """One ranked answer, with what a person would ask of it."""
+
+    record: Record
+    score: float
+    memory: str
+    age_ns: int
+    epistemic: Epistemic = Epistemic.OBSERVED
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recall:
+    """The answer as a whole.
+
+    Attributes:
+        missing: Memories that did not answer, each with the reason: "spatial: deadline of 0.1 s passed".
+        examined: Records looked at.
+    """
+
+    status: Status
+    recollections: tuple[Recollection, ...] = ()
+    missing: tuple[str, ...] = ()
+    examined: int = 0
