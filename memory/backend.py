@@ -9,12 +9,15 @@ Capability; a Receipt is given only after the batch would survive a power cut (a
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from memory.query import Query
 from memory.records import Record, Tally
+
+KEYS_KEPT = 4096
 
 
 class Capability(enum.Flag):
@@ -41,10 +44,10 @@ class Batch:
 
     Attributes:
         records: New versions. sequence and recorded_ns are filled by the store.
-        retire: Versions that are no longer believed from this commit on.
+        retire: Versions that are no longer believed from this commit on; may name versions of the same batch.
         tallies: Counters to put in place of the stored ones (record_id, robot).
         key: Idempotency key chosen by the caller; a second batch with a key already committed changes nothing and
-            gets the first Receipt. "" = none.
+            gets the first Receipt. "" = none. A store remembers the last KEYS_KEPT keys.
     """
 
     records: tuple[Record, ...] = ()
@@ -93,6 +96,21 @@ class StoreCounts:
     by_kind: tuple[tuple[str, int], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Audit of one erased id: that it went and when, never what it was.
+
+    Attributes:
+        digest: See `digest_of`; lets whoever knows the id check that it went.
+        rows: Versions and tallies erased.
+    """
+
+    at_ns: int
+    robot: str
+    digest: str
+    rows: int
+
+
 class Clock(Protocol):
     """Where recorded_ns comes from: wall time on a robot, simulated time in a run."""
 
@@ -110,24 +128,36 @@ class Backend(Protocol):
         """Commit a batch.
 
         Raises:
-            RejectedInput: a version already exists, or a retirement names no current version; nothing is written.
+            RejectedInput: a version already exists, a retirement names no current version, or a record cannot be
+                stored (see serialization.to_line); nothing is written.
             StoreUnavailable: the store cannot take it now; nothing is written.
         """
         ...
 
     def get(self, robot: str, ids: tuple[str, ...]) -> dict[str, Record]:
-        """The currently believed record of each id: of several open versions, the one with the highest number."""
+        """The currently believed record of each id.
+
+        Of several believed versions the one still true in the world (no valid_to_ns) comes first, then the one with
+        the highest number: a late fact, cut in before a newer one, does not hide it.
+        """
         ...
 
     def find(self, query: Query, *, deadline_s: float | None = None, record_budget: int = 0) -> Found:
-        """Records that match, ranked; cut short (complete=False) past the deadline or the budget of examined records."""
+        """Records that match, ranked; cut short (complete=False) past the deadline or the budget of examined records.
+
+        Records are examined in the order they rank in, as far as the store can, so that a cut loses the worst. What
+        counts as examined is the store's own affair: one with indexes looks at fewer. record_budget 0 = no budget.
+        """
         ...
 
     def expand(
         self, robot: str, frontier: tuple[str, ...], *, predicates: tuple[str, ...] = (), reverse: bool = False,
         valid_at_ns: int | None = None, recorded_at_ns: int | None = None, limit: int = 1000,
     ) -> tuple[Record, ...]:
-        """Relations that leave (or, reversed, reach) any node of the frontier, in log order, at most limit."""
+        """Relations that leave (or, reversed, reach) any node of the frontier, in log order; limit 0 = all.
+
+        valid_at_ns and recorded_at_ns as in Query: None = any world time, and believed now.
+        """
         ...
 
     def tallies(self, robot: str, ids: tuple[str, ...] = ()) -> dict[str, Tally]:
@@ -135,11 +165,24 @@ class Backend(Protocol):
         ...
 
     def changes(self, since: int = 0, limit: int = 0) -> Iterator[Record]:
-        """The log: every version with sequence > since, in order, as it stands now; at most limit if not 0."""
+        """The log: every version with sequence > since, in order, as it stands now; limit 0 = all."""
+        ...
+
+    def restore(self, entries: Iterable[Record | Tally]) -> None:
+        """Fill a store that was never written with the log of another, all or nothing; stamps and sequences stay.
+
+        Raises:
+            StoreNotEmpty: it was written before.
+            RejectedInput: sequences do not rise, a version comes twice, or a stamp is unset.
+        """
+        ...
+
+    def robots(self) -> tuple[str, ...]:
+        """Every namespace it holds, sorted."""
         ...
 
     def last_sequence(self) -> int:
-        """Sequence of the newest record; 0 for an empty store."""
+        """Highest sequence given out; 0 for an empty store. Forgetting does not lower it."""
         ...
 
     def counts(self) -> StoreCounts:
@@ -148,6 +191,10 @@ class Backend(Protocol):
 
     def forget(self, robot: str, ids: tuple[str, ...]) -> int:
         """Erase every version and tally of these ids, audited; returns how many rows went."""
+        ...
+
+    def audits(self) -> tuple[Forgotten, ...]:
+        """What was forgotten, oldest first."""
         ...
 
     def maintain(self, task: str, argument: str = "") -> str:
@@ -162,3 +209,14 @@ class Backend(Protocol):
     def close(self) -> None:
         """Release files and locks; a closed backend refuses every call with StoreUnavailable."""
         ...
+
+
+def digest_of(robot: str, record_id: str) -> str:
+    """What an audit keeps in place of an erased id."""
+    return hashlib.blake2s(f"{len(robot)}:{robot}{record_id}".encode(), digest_size=16).hexdigest()
+
+
+def current_of(versions: Iterable[Record]) -> Record | None:
+    """Which of one id's versions `get` answers with."""
+    believed = [v for v in versions if v.retired_ns is None]
+    return max(believed, key=lambda v: (v.valid_to_ns is None, v.version), default=None)

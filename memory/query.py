@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from enum import Enum
 
 from memory.geometry import Vector, distance_m
 from memory.records import Positioned, Record
 
+FOREVER_NS = 2**63 - 1  # as valid_at_ns: only what has no known end
 _WORD = re.compile(r"\w+", re.UNICODE)
 
 
@@ -25,10 +27,11 @@ class Query:
         robot: Namespace to look in; a query never crosses namespaces.
         ids: Only these ids; empty = any.
         kinds: Only these kinds; empty = any.
-        equals: (field, value) pairs that must hold exactly, such as ("label", "mug").
+        equals: (field, value) pairs that must hold exactly, such as ("label", "mug"); of a field with several values,
+            such as subjects, one must be it. A field the record lacks equals nothing.
         text: Every word must occur among the record's words (see `words`).
         near_m, within_m: Centre and optional radius, metres, map frame.
-        valid_at_ns: World time the record must be true at; None = any time.
+        valid_at_ns: World time the record must be true at; None = any time, FOREVER_NS = still true.
         since_ns, until_ns: Its span must overlap [since, until).
         recorded_at_ns: Store time it must be believed at; None = now.
         history: True to see retired versions as well.
@@ -68,7 +71,7 @@ class Query:
             record.robot == self.robot
             and (not self.ids or record.id in self.ids)
             and (not self.kinds or record.kind in self.kinds)
-            and all(str(getattr(record, name, None)) == value for name, value in self.equals)
+            and all(_has(record, name, value) for name, value in self.equals)
             and self._believed(record)
             and self._true_then(record)
             and self._close_by(record)
@@ -106,6 +109,13 @@ class Query:
         if not isinstance(record, Positioned):
             return False
         return self.within_m is None or distance_m(self.near_m, record.position_m) <= self.within_m
+
+
+def _has(record: Record, name: str, value: str) -> bool:
+    held = getattr(record, name, None)
+    if isinstance(held, tuple):
+        return any(str(one) == value for one in held)
+    return held is not None and (held.value if isinstance(held, Enum) else str(held)) == value
 
 
 def words(text: str) -> frozenset[str]:

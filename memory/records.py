@@ -169,7 +169,8 @@ class Percepts:
     """What the thalamus let pass of one observation, and from where it was seen.
 
     Attributes:
-        map_from_camera: Pose of the camera in the map; None while not localised, and then seen is empty.
+        seen: In the map; while the robot is not localised, in the camera's frame, and then nothing is placed.
+        map_from_camera: Pose of the camera in the map; None while not localised.
         rejected: How many detections were set aside, and why, one sentence each.
     """
 
@@ -406,6 +407,8 @@ PREDICATES: Mapping[str, Predicate] = {
         Predicate("door", True),
         Predicate("power", True),
         Predicate("presence", True),
+        Predicate("held_by", True),
+        Predicate("fill", True),
         Predicate("in_room", True),
         Predicate("cleanliness", True),
         Predicate("temperature", True),
@@ -547,13 +550,31 @@ class Step:
     """One step of a plan: a skill bound to believed instances.
 
     Attributes:
-        arguments: Instance ids or body names, in the order of the skill's parameters.
-        purpose: Why, in a few words: "search", "fetch", ...
+        targets: One for each parameter of the skill, in order; a target's name is an instance id or a body's name.
+        purpose: Why, in a few words: "search for Mug", "fetch", ...
+        expects: What should be true of the world afterwards if the skill works, as the planner sees it.
     """
 
     skill: str
-    arguments: tuple[str, ...] = ()
+    targets: tuple[Target, ...] = ()
     purpose: str = ""
+    expects: tuple[Literal, ...] = ()
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of its targets."""
+        return tuple(t.name for t in self.targets)
+
+    def __str__(self) -> str:
+        return f"{self.skill}({', '.join(self.arguments)})"
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """A step that ended, and what the body says of it."""
+
+    step: Step
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The face of the folder: one robot's memories over one store.
+
+Neighbours: hippocampus/ owns one and is its only writer; registry.py opens the store.
+Rules of the file: one step is one commit; a memory that was left out is neither written nor asked; nothing but
+`commit` writes.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection
+from pathlib import Path
+from types import TracebackType
+
+from memory import serialization
+from memory.backend import Backend, Clock, Receipt
+from memory.draft import Draft
+from memory.episodic import EpisodicMemory
+from memory.errors import StoreNotEmpty, StoreUnavailable
+from memory.recall import recall
+from memory.records import Cue, Recall
+from memory.registry import open_backend
+from memory.searching import Memory
+from memory.semantic import SemanticMemory
+from memory.spatial import SpatialMemory
+from memory.temporal import TemporalMemory
+
+MEMORIES = ("spatial", "temporal", "episodic", "semantic")
+
+
+class LifelongMemory:
+    """Four memories, each None if left out, over one backend.
+
+    Args:
+        backend: The store; closed with this object.
+        robot: Namespace of everything written and asked.
+        memories: Which of MEMORIES exist.
+
+    Attributes:
+        backend: The store, for people, exports and followers; the step's writes are not in it before `commit`.
+        began_with: Records it held when it was opened.
+
+    Raises:
+        ValueError: a name in memories is not one of MEMORIES.
+
+    >>> with LifelongMemory.open("memory://", robot="robot", memories=("temporal",), clock=lambda: 5) as memory:
+    ...     memory.spatial is None, memory.recall(Cue(text="mug"), now_ns=9).status.name
+    (True, 'NONE')
+    """
+
+    def __init__(self, backend: Backend, *, robot: str, memories: Collection[str] = MEMORIES) -> None:
+        unknown = sorted(set(memories) - set(MEMORIES))
+        if unknown:
+            raise ValueError(f"no memory is called {unknown[0]!r}; there are {', '.join(MEMORIES)}")
+        self.backend = backend
+        self.robot = robot
+        self.began_with = backend.counts().records
+        self._draft = Draft(backend, robot)
+        self.spatial = SpatialMemory(self._draft) if "spatial" in memories else None
+        self.temporal = TemporalMemory(self._draft) if "temporal" in memories else None
+        self.episodic = EpisodicMemory(self._draft) if "episodic" in memories else None
+        self.semantic = SemanticMemory(self._draft) if "semantic" in memories else None
+
+    @classmethod
+    def open(
+        cls, url: str, *, robot: str = "robot", memories: Collection[str] = MEMORIES, clock: Clock = time.time_ns,
+        continue_: bool = False,
+    ) -> LifelongMemory:
+        """Open the store a URL names.
+
+        Args:
+            clock: Where recorded_ns comes from; simulated time in a run that must repeat.
+            continue_: Whether records of an earlier run are welcome.
+
+        Raises:
+            StoreNotEmpty: it holds records, and continue_ is False.
+            StoreError: it cannot be opened.
+        """
+        backend = open_backend(url, clock)
+        try:
+            memory = cls(backend, robot=robot, memories=memories)
+            if memory.began_with and not continue_:
+                raise StoreNotEmpty(f"{url} holds {memory.began_with} records of an earlier run; --continue is needed")
+        except BaseException:
+            backend.close()
+            raise
+        return memory
+
+    def recall(self, cue: Cue, now_ns: int) -> Recall:
+        """What is known of the cue, this step's writes included."""
+        every: tuple[Memory | None, ...] = (self.spatial, self.temporal, self.episodic, self.semantic)
+        return recall([memory for memory in every if memory is not None], cue, now_ns)
+
+    def commit(self, key: str = "") -> Receipt | None:
+        """Write the step as one batch; None if there was nothing to write.
+
+        Args:
+            key: Idempotency key of the step; committing it again changes nothing.
+
+        Raises:
+            StoreUnavailable: not written, and still staged for the next try.
+            RejectedInput: refused as a whole, and dropped.
+        """
+        return self._draft.commit(key)
+
+    def discard(self) -> None:
+        """Drop what the step has staged."""
+        self._draft.discard()
+
+    def export(self, path: str | Path) -> int:
+        """Write the committed store as lines of JSON; returns how many. The file appears whole or not at all.
+
+        Raises:
+            StoreUnavailable: the file cannot be written.
+        """
+        target = Path(path)
+        partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
+        try:
+            with partial.open("w", encoding="utf-8", newline="\n") as out:
+                count = serialization.export(self.backend, out)
+                out.flush()
+                os.fsync(out.fileno())
+            os.replace(partial, target)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise StoreUnavailable(f"cannot export to {target}: {error.strerror}") from error
+        return count
+
+    def close(self) -> None:
+        """Let go of the store; what was staged and not committed is dropped."""
+        self._draft.discard()
+        self.backend.close()
+
+    def __enter__(self) -> LifelongMemory:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

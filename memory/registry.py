@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a URL to an open store.
+
+Neighbours: lifelong.py and the command line open stores only through here.
+Rules of the file: a scheme's backend is imported when it is asked for; other packages add schemes through the entry
+point group `neuraxis.memory_backends`: name = scheme, value = a callable (url, clock) -> Backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+
+from memory.backend import Backend, Clock
+
+GROUP = "neuraxis.memory_backends"
+
+Factory = Callable[[str, Clock], Backend]
+
+
+def open_backend(url: str, clock: Clock) -> Backend:
+    """Open the store a URL names.
+
+    `memory://` is a fresh store that dies with the process; `sqlite:///rel/path` and `sqlite:////abs/path` are files.
+
+    Raises:
+        ValueError: the scheme is unknown, or the URL names no file.
+        StoreError: the store cannot be opened; the message names it.
+
+    >>> open_backend("memory://", lambda: 1).counts().records
+    0
+    >>> open_backend("mongo://host", lambda: 1)
+    Traceback (most recent call last):
+    ValueError: no memory backend for scheme 'mongo' in 'mongo://host'; known: memory, sqlite
+    """
+    scheme, separator, _ = url.partition("://")
+    if not separator:
+        raise ValueError(f"{url!r} is no store URL; write memory:// or sqlite:///path")
+    if scheme in _BUILT_IN:
+        return _BUILT_IN[scheme](url, clock)
+    others = {point.name: point for point in entry_points(group=GROUP)}
+    if scheme not in others:
+        known = ", ".join(sorted({*_BUILT_IN, *others}))
+        raise ValueError(f"no memory backend for scheme {scheme!r} in {url!r}; known: {known}")
+    factory: Factory = others[scheme].load()
+    return factory(url, clock)
+
+
+def _open_in_memory(url: str, clock: Clock) -> Backend:
+    from memory.backends.in_memory import InMemoryBackend
+
+    if url != "memory://":
+        raise ValueError(f"{url!r}: a store in memory has no name; write memory://")
+    return InMemoryBackend(clock)
+
+
+def _open_sqlite(url: str, clock: Clock) -> Backend:
+    from memory.backends.sqlite import SqliteBackend
+
+    prefix, path = url[:10], url[10:]
+    if prefix != "sqlite:///" or not path:
+        raise ValueError(f"{url!r} names no file; write sqlite:///relative/path or sqlite:////absolute/path")
+    return SqliteBackend(path, clock)
+
+
+_BUILT_IN: dict[str, Factory] = {"memory": _open_in_memory, "sqlite": _open_sqlite}

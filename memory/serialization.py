@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records as lines of JSON: the one spelling used in stores, exports and replays.
+
+Neighbours: backends keep a record as its line; lifelong.py exports with `export`, `load` fills an empty store again.
+Rules of the file: one record has one spelling (sorted keys, no spaces, UTF-8); a line names its kind, never a Python
+path; what has no true spelling (NaN, a lone surrogate, an integer beyond 64 bits) is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from typing import Any, TextIO
+
+from memory.backend import Backend
+from memory.errors import RejectedInput, StoreCorrupt, StoreTooNew
+from memory.records import RECORD_KINDS, Record, Source, Tally
+
+FORMAT = 1
+_LARGEST = 2**63 - 1
+_FIELDS = {kind: tuple(f.name for f in fields(cls)) for kind, cls in RECORD_KINDS.items()}
+_TALLY_FIELDS = tuple(f.name for f in fields(Tally))
+_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
+def to_line(entry: Record | Tally) -> str:
+    """The canonical JSON of one record or tally, without a line end.
+
+    Raises:
+        RejectedInput: a value has no true spelling.
+
+    >>> to_line(Tally("mug-1", "robot", 5))[:56]
+    '{"kind":"tally","last_seen_ns":5,"mean_m":[0.0,0.0,0.0],'
+    """
+    if isinstance(entry, Tally):
+        spelled: dict[str, Any] = {name: getattr(entry, name) for name in _TALLY_FIELDS}
+        spelled["kind"] = "tally"
+    else:
+        spelled = {name: getattr(entry, name) for name in _FIELDS[entry.kind]}
+        spelled["kind"] = entry.kind
+    return _encode(spelled)
+
+
+def from_line(line: str, retired_ns: int | None = None) -> Record | Tally:
+    """The record or tally a line spells.
+
+    Args:
+        retired_ns: Put in place of the record's own, if given: stores fill it after the line was written.
+
+    Raises:
+        StoreCorrupt: the line is no record this version knows.
+    """
+    try:
+        spelled = json.loads(line)
+        kind = spelled.pop("kind")
+        values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in spelled.items()}
+        if kind == "tally":
+            return Tally(**values)
+        values["source"] = Source(values["source"])
+        if retired_ns is not None:
+            values["retired_ns"] = retired_ns
+        return RECORD_KINDS[kind](**values)
+    except (ValueError, KeyError, TypeError, AttributeError, RejectedInput) as error:
+        raise StoreCorrupt(f"not a record: {line[:120]!r} ({error})") from error
+
+
+def export(backend: Backend, out: TextIO) -> int:
+    """Write a whole store as lines: a header, every version in log order, then every tally; returns the line count.
+
+    Two stores that were fed the same input write the same bytes.
+    """
+    count = 0
+    for line in _lines(backend):
+        out.write(line + "\n")
+        count += 1
+    return count
+
+
+def load(lines: Iterable[str], backend: Backend) -> None:
+    """Fill an empty store with an export; its own export is then the same, byte for byte.
+
+    Raises:
+        StoreNotEmpty: the store already holds something.
+        StoreTooNew: a later version wrote the lines.
+        StoreCorrupt: a line is not a record; nothing is written.
+    """
+    backend.restore(_entries(iter(lines)))
+
+
+def _lines(backend: Backend) -> Iterator[str]:
+    yield _encode({"kind": "header", "format": FORMAT})
+    for record in backend.changes():
+        yield to_line(record)
+    for robot in backend.robots():
+        tallies = backend.tallies(robot)
+        yield from (to_line(tallies[record_id]) for record_id in sorted(tallies))
+
+
+def _entries(lines: Iterator[str]) -> Iterator[Record | Tally]:
+    try:
+        header = json.loads(next(lines, "null"))
+        written = int(header["format"]) if header["kind"] == "header" else None
+    except (ValueError, KeyError, TypeError):
+        written = None
+    if written is None:
+        raise StoreCorrupt("line 1: an export begins with a header line that holds its format number")
+    if written > FORMAT:
+        raise StoreTooNew(f"the export has format {written}, this version reads up to {FORMAT}")
+    for number, line in enumerate(lines, start=2):
+        try:
+            yield from_line(line)
+        except StoreCorrupt as error:
+            raise StoreCorrupt(f"line {number}: {error}") from error
+
+
+def _encode(spelled: dict[str, Any]) -> str:
+    try:
+        line = _ENCODE(spelled)
+        line.encode()
+    except ValueError as error:  # NaN or infinity; a lone surrogate
+        raise RejectedInput(f"{spelled['kind']} {_name(spelled)!r} cannot be stored: {error}") from error
+    for name, value in spelled.items():
+        if isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
+            raise RejectedInput(f"{spelled['kind']} {_name(spelled)!r}: {name} {value} does not fit 64 bits")
+    return line
+
+
+def _name(spelled: dict[str, Any]) -> object:
+    return spelled.get("id", spelled.get("record_id"))
