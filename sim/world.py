@@ -30,6 +30,8 @@ class Thing:
         parent: Id of the thing it is in or on; None = on the floor, in the hand, or fixed.
         marks: What has become true of it: "clean", "hot", "cool" (may grow only), "dirty".
         whole_id: For a slice, the id of what it was cut from.
+        anchor_m: Point a body drives to and measures from, where that is not the centre: a door's handle, say.
+        front_yaw_rad: Heading of somebody who stands in front of its door; None = it can be used from anywhere.
     """
 
     id: str
@@ -47,6 +49,13 @@ class Thing:
     whole_id: str = ""
     room: str = ""
     marks: set[str] = field(default_factory=set)
+    anchor_m: Vector | None = None
+    front_yaw_rad: float | None = None
+
+    @property
+    def point_m(self) -> Vector:
+        """Where a body goes to use it."""
+        return self.anchor_m or self.position_m
 
 
 @dataclass(slots=True)
@@ -94,7 +103,11 @@ class Floor:
 
 @dataclass(slots=True)
 class Robot:
-    """Where the robot stands, where it looks, what it holds."""
+    """Where the robot stands, where it looks, what it holds.
+
+    Attributes:
+        facing: Id of the thing it was last brought in front of by a body that teleports; "" = by none.
+    """
 
     x_m: float = 0.0
     y_m: float = 0.0
@@ -102,6 +115,7 @@ class Robot:
     pitch_rad: float = 0.35  # camera tilt, positive = down
     camera_height_m: float = 1.5
     holding: str | None = None
+    facing: str = ""
 
     @property
     def map_from_base(self) -> Pose:
@@ -139,6 +153,7 @@ class World:
         accepts: Receptacle label -> labels of what may be put in or on it.
         walls: Boxes (centre, size) that block sight; they are no things.
         ever: (mark, id) pairs that were ever true, for goals that count them: ("clean", "Mug|1").
+        spots: Receptacle id -> points under things that rest there; empty where the builder gave none.
     """
 
     map_id: str
@@ -150,6 +165,7 @@ class World:
     walls: tuple[tuple[Vector, Vector], ...] = ()
     ever: set[tuple[str, str]] = field(default_factory=set)
     map_revision: str = "0"
+    spots: dict[str, tuple[Vector, ...]] = field(default_factory=dict)
 
     def contents(self, receptacle_id: str) -> Iterator[Thing]:
         """What lies directly in or on a receptacle."""
@@ -157,15 +173,36 @@ class World:
 
     def closed_container(self, thing: Thing) -> Thing | None:
         """The closed thing that hides it, however deep; None if nothing does."""
-        seen: set[str] = set()
+        return next((h for h in self.holders(thing) if h.openable and not h.is_open), None)
+
+    def all_contents(self, receptacle_id: str) -> list[Thing]:
+        """What lies in or on a receptacle, however deep; each thing once, even if parents form a ring."""
+        found: dict[str, Thing] = {}
+        pending = [receptacle_id]
+        while pending:
+            holder = pending.pop()
+            for thing in self.contents(holder):
+                if thing.id not in found and thing.id != receptacle_id:
+                    found[thing.id] = thing
+                    pending.append(thing.id)
+        return list(found.values())
+
+    def holders(self, thing: Thing) -> Iterator[Thing]:
+        """What it lies in or on, from the nearest outwards."""
+        seen: set[str] = {thing.id}
         parent = thing.parent
         while parent is not None and parent in self.things and parent not in seen:
             seen.add(parent)
             holder = self.things[parent]
-            if holder.openable and not holder.is_open:
-                return holder
+            yield holder
             parent = holder.parent
-        return None
+
+    def move(self, thing: Thing, position_m: Vector) -> None:
+        """Put its centre elsewhere; what lies in or on it comes along. Who holds it does not change."""
+        shift = tuple(a - b for a, b in zip(position_m, thing.position_m, strict=True))
+        for moved in (thing, *self.all_contents(thing.id)):
+            x, y, z = moved.position_m
+            moved.position_m = (x + shift[0], y + shift[1], z + shift[2])
 
     def mark(self, thing: Thing, mark: str) -> None:
         """Something becomes clean, hot or cool; the pair is never forgotten."""

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`neuraxis run`: play episodes of a suite and leave a run folder.
+
+Neighbours: runner.py plays, results.py makes the tables, report.py the page.
+Rules of the file: with --json only one object goes to stdout, everything else to stderr; a bad request ends with exit
+code 2 before anything is written.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from sim.bench_data import SUBSETS
+from sim.errors import SuiteError
+from sim.report import write_report
+from sim.results import as_object, paired_table, published_table, table
+from sim.runner import ARMS, PLANNERS, RESULTS, SUITES, Run, RunConfig, make_suite, play_run
+from sim.scoring import EpisodeResult, paired
+from sim.trace import write_whole
+
+DATA_VARIABLE = "NEURAXIS_EB_DATA"
+
+
+def register(application: typer.Typer) -> None:
+    """Add the commands of this package."""
+    application.command("run")(run)
+
+
+def run(
+    suite: Annotated[str, typer.Option(help=f"Which episodes: {', '.join(SUITES)}.")] = "home",
+    data: Annotated[
+        str, typer.Option(help="Folder of EmbodiedBench's files.", envvar=DATA_VARIABLE)
+    ] = "",
+    subset: Annotated[str, typer.Option(help="Only this subset (eb-alfred) or task family (home).")] = "",
+    episodes: Annotated[int, typer.Option(help="How many; 0 = all (home: 10).")] = 0,
+    mode: Annotated[str, typer.Option(help="benchmark (find teleports) or embodied (walk, look, open).")] = "benchmark",
+    memory: Annotated[str, typer.Option(help=f"Memory arm: {', '.join(ARMS)}.")] = "full",
+    planner: Annotated[str, typer.Option(help=f"Who plays: {', '.join(PLANNERS)}.")] = "symbolic",
+    against: Annotated[str, typer.Option(help="Play this memory arm too, and compare episode by episode.")] = "",
+    store: Annotated[str, typer.Option(help="Store URL; by default a fresh SQLite file in the run folder.")] = "",
+    continue_: Annotated[bool, typer.Option("--continue", help="Go on with a store that holds records.")] = False,
+    seed: Annotated[int, typer.Option(help="Chooses homes, tasks and nights.")] = 0,
+    out: Annotated[Path, typer.Option(help="Run folder.")] = Path("runs/latest"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+) -> None:
+    """Play episodes and say how it went."""
+    console = Console(stderr=as_json)
+    config = RunConfig(
+        suite=suite, data=data, subset=subset, episodes=episodes, mode=mode, memory=memory, planner=planner,
+        store=store, continue_=continue_, seed=seed,
+    )  # fmt: skip
+    arms = [config]
+    if against:
+        if store:
+            raise SuiteError("--against plays on fresh stores, so it goes without --store")
+        arms.append(dataclasses.replace(config, memory=against))
+    played = [_play_arm(arm, out / arm.memory if against else out, console) for arm in arms]
+    answer = played[0][1]
+    if against:
+        comparison = paired(played[0][0].results, played[1][0].results, step_limit=played[0][0].limit_steps)
+        answer = {**answer, "against": played[1][1], "paired": dataclasses.asdict(comparison)}
+        console.print(paired_table(comparison, memory, against))
+    if suite == "eb-alfred" and mode == "benchmark" and planner == "symbolic":
+        published = published_table(Path(data), [s for s in SUBSETS if not subset or s == subset])
+        if published is not None:
+            console.print(published)
+    if as_json:
+        print(json.dumps(answer))
+
+
+def _play_arm(config: RunConfig, out: Path, console: Console) -> tuple[Run, dict[str, Any]]:
+    suite = make_suite(config)
+    began = time.perf_counter()
+    with _bar(console) as bar:
+        shown = bar.add_task(f"{suite.name} {config.memory}", total=len(suite.tasks()), success="")
+        solved = [0]
+
+        def progress(number: int, total: int, result: EpisodeResult) -> None:
+            solved[0] += result.success
+            bar.update(shown, completed=number, success=f"success {solved[0]}/{number}")
+
+        played = play_run(config, suite, out, progress)
+    answer = as_object(played, time.perf_counter() - began)
+    content = {**answer, "results": [dataclasses.asdict(r) for r in played.results]}
+    write_whole(out / RESULTS, [json.dumps(content, indent=1)])
+    write_report(out)
+    console.print(table(played))
+    console.print(f"report: {out / 'report.html'}", highlight=False)
+    return played, answer
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[success]}"),
+        TimeElapsedColumn(), console=console, transient=not console.is_terminal,
+    )  # fmt: skip
