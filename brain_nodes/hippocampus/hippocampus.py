@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hippocampus: percepts become instances, what happened becomes events, and both become memory.
+
+Neighbours: thalamus/ gives Percepts, cerebellum/ gives StepResults, notebook.py writes to memory/, prefrontal/ asks
+through `recall`. It is the only writer of the memory.
+Rules of the file: one step, one batch, one commit; what a body claims is inferred until it is seen; the working set
+exists in every memory arm, the memories only where they are configured.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from brain_nodes.config import HippocampusConfig
+from brain_nodes.hippocampus.association import associate
+from brain_nodes.hippocampus.feedback import told_by
+from brain_nodes.hippocampus.notebook import Notebook
+from brain_nodes.hippocampus.permanence import in_clear_view, looked_over, room_of
+from brain_nodes.hippocampus.working_set import CUT_UP, MISSING, ROBOT, WorkingSet
+from memory.lifelong import LifelongMemory
+from memory.records import (
+    INSIDE,
+    Cue,
+    Episode,
+    Epistemic,
+    Instance,
+    Literal,
+    Percept,
+    Percepts,
+    Place,
+    Recall,
+    Recollection,
+    Record,
+    Skill,
+    Source,
+    Status,
+    StepResult,
+)
+
+STATE_PREDICATES = {
+    "open": ("door", "open", "closed"), "on": ("power", "on", "off"), "full": ("fill", "full", "room for one"),
+}  # fmt: skip
+MARKS = {"clean": "cleanliness", "hot": "temperature", "cool": "temperature", "sliced": "sliced"}
+
+
+class Hippocampus:
+    """Encode and recall; owns association and the working set."""
+
+    def __init__(self, config: HippocampusConfig, memory: LifelongMemory | None, robot: str) -> None:
+        self.config = config
+        self.robot = robot
+        self.memory = memory
+        self.known = WorkingSet()
+        self.notebook = Notebook(memory, robot)
+        self._supports: frozenset[str] = frozenset()
+        self._began_ns = 0
+
+    def begin(self, session: str, percepts: Percepts, skills: tuple[Skill, ...], places: tuple[Place, ...]) -> None:
+        """Start an episode: an empty working set, then what the memories hold of this map."""
+        self.known = WorkingSet(map_id=percepts.map_id, map_revision=percepts.map_revision)
+        self._supports = frozenset(n for s in skills for p in s.parameters if p.kind == "receptacle" for n in p.names)
+        self._began_ns = percepts.stamp_ns
+        self.notebook.begin(session, percepts)
+        self.known.places = {p.id: p for p in places}
+        self.known.load(*self.notebook.remembered(percepts.map_id, percepts.map_revision))
+        for place in places:
+            self.notebook.place(place)
+        self.notebook.commit(percepts.sequence, "begin")
+
+    def encode(self, percepts: Percepts, result: StepResult | None) -> None:
+        """Take in one step: what was done, what was seen, what was missing. One commit."""
+        self.notebook.turn_to(percepts.stamp_ns)
+        if result is not None:
+            self._take_result(percepts, result)
+        if percepts.map_from_camera is not None:
+            self._take_sight(percepts)
+        elif percepts.seen:  # nothing can be placed without a pose, but it was seen
+            self.notebook.event("saw", ", ".join(sorted({p.label for p in percepts.seen})), ())
+        self.notebook.commit(percepts.sequence)
+
+    def recall(self, cue: Cue) -> Recall:
+        """Answer a cue: about the scene from the working set, about everything else from the memories."""
+        if cue.map_id == self.known.map_id and cue.k == 0:
+            return self._scene()
+        if self.memory is None:
+            return Recall(status=Status.NONE)
+        budget = cue.record_budget or self.config.recall_record_budget
+        asked = replace(cue, record_budget=budget, deadline_s=cue.deadline_s or self.config.recall_deadline_s)
+        return self.memory.recall(asked, self.notebook.now_ns)
+
+    def end(self, stamp_ns: int, episode: Episode, wanted: tuple[str, ...]) -> None:
+        """Close the episode: keep it, and draw the lessons (where things of each class turned up)."""
+        self.notebook.turn_to(stamp_ns)
+        for instance_id in sorted(self.known.sighted):
+            instance = self.known.instances.get(instance_id)
+            holder = self.known.value(instance_id, INSIDE)
+            if instance is not None and holder and not self.known.missing(instance_id) and instance.label in wanted:
+                self.notebook.lesson("where", instance.label, holder, True, self.known.map_id)
+                room = room_of(instance.position_m, self.known)
+                if room is not None:
+                    self.notebook.lesson("where_room", instance.label, room.id, True, self.known.map_id)
+        self.notebook.episode(episode)
+        self.notebook.commit(0, "end")
+
+    # ------------------------------------------------------------ what was done
+
+    def _take_result(self, percepts: Percepts, result: StepResult) -> None:
+        step, outcome = result.step, result.outcome
+        subjects = tuple(self.known.resolve(n) for n in step.arguments)
+        believed = outcome.succeeded and self._plausible(percepts, result)
+        name = step.skill if believed else "failed"
+        text = f"{step}: {outcome.code.value}" + (f", {outcome.reason}" if outcome.reason else "")
+        event_id = self.notebook.event(name, text, subjects, subjects[-1] if subjects else "")
+        if believed:
+            self._believe(step.expects, Source.INFERRED, event_id)
+            return
+        self._believe(told_by(outcome.reason, step), Source.TOLD, event_id)
+        labels = " ".join(t.label for t in step.targets)
+        self.notebook.lesson("skill", f"{step.skill} {labels}", outcome.reason or outcome.code.value, False)
+
+    def _plausible(self, percepts: Percepts, result: StepResult) -> bool:
+        """A claimed grasp with an open hand, or a claimed release with a full one, is not believed."""
+        if percepts.gripper_holds is None:
+            return True
+        for literal in result.step.expects:
+            if literal.predicate == "hand_empty" and percepts.gripper_holds is not literal.negated:
+                return False
+        return True
+
+    def _believe(self, literals: tuple[Literal, ...], source: Source, evidence: str) -> None:
+        if any(t.predicate == "near" and not t.negated for t in literals):
+            self.known.near.clear()  # what a step brings the robot near to is listed whole
+        for literal in sorted(literals, key=lambda t: not t.negated):
+            self._believe_one(literal, source, evidence)
+
+    def _believe_one(self, literal: Literal, source: Source, evidence: str) -> None:
+        names = tuple(self.known.resolve(a) for a in literal.arguments)
+        if literal.predicate == "near":
+            (self.known.near.discard if literal.negated else self.known.near.add)(names[0])
+        elif literal.predicate == "before":
+            if not literal.negated or self.known.before == names[0]:
+                self.known.before = "" if literal.negated else names[0]
+        elif literal.predicate == "holding":
+            self.known.holding = "" if literal.negated else names[0]
+            self.known.expected.pop(names[0], None)
+        elif literal.predicate == INSIDE and literal.negated:
+            self._retract(names[0], INSIDE, evidence)
+        elif literal.predicate == INSIDE and source is Source.TOLD and self.known.value(names[0], INSIDE):
+            pass  # a sentence speaks of some thing of the class; what was seen or done here is about this one
+        elif literal.predicate == INSIDE:
+            self._relate(names[0], INSIDE, names[1], source, evidence)
+            self._expect(names[0], names[1])
+        elif literal.predicate in STATE_PREDICATES:
+            predicate, yes, no = STATE_PREDICATES[literal.predicate]
+            self._relate(names[0], predicate, no if literal.negated else yes, source, evidence)
+        elif literal.predicate in MARKS and not literal.negated:
+            self._relate(names[0], MARKS[literal.predicate], literal.predicate, source, evidence)
+            if literal.predicate == "sliced" and names[0] in self.known.instances:
+                self._relate(names[0], "presence", CUT_UP, source, evidence)  # its slices are other things
+        elif literal.predicate in MARKS and self.known.value(names[0], MARKS[literal.predicate]) == literal.predicate:
+            self._retract(names[0], MARKS[literal.predicate], evidence)
+        elif literal.predicate == "looked":
+            self._note_look(names[0])
+        elif literal.predicate == "absent":
+            self._relate(names[0], "presence", "absent", source, evidence)
+
+    def _expect(self, instance_id: str, holder_id: str) -> None:
+        """A thing was put somewhere: until it is seen there, it is believed to be at the receptacle's middle."""
+        self.known.expected[instance_id] = holder_id
+        holder = self.known.instances.get(holder_id)
+        if holder is not None:
+            for moved_id in (instance_id, *self.known.all_contents(instance_id)):
+                self._carry(moved_id, holder)
+
+    def _carry(self, instance_id: str, holder: Instance) -> None:
+        thing = self.known.instances.get(instance_id)
+        if thing is not None:
+            moved = replace(
+                thing, position_m=holder.position_m, valid_from_ns=self.notebook.now_ns, source=Source.INFERRED
+            )
+            self.known.add(moved)
+            self.notebook.instance(moved)
+
+    # ------------------------------------------------------------ what was seen
+
+    def _take_sight(self, percepts: Percepts) -> None:
+        pairs = associate(percepts, self.known, self.config.merge_radius_m, self.config.support_margin_m)
+        seen: dict[str, Percept] = {}
+        for n, (percept, instance_id) in enumerate(pairs):
+            seen[self._see(percept, instance_id, n)] = percept
+        for instance_id in sorted(seen, key=lambda i: (-max(self.known.instances[i].size_m), i)):
+            self._relate_sight(instance_id, seen[instance_id])
+        self._note_absences(percepts, set(seen))
+        self._note_looks(percepts)
+
+    def _see(self, percept: Percept, instance_id: str, n: int) -> str:
+        known = self.known.instances.get(instance_id)
+        if known is None:
+            known = self._new_instance(percept, n)
+        elif self._moved(known, percept):
+            known = replace(
+                known, position_m=percept.position_m, size_m=percept.size_m, valid_from_ns=percept.stamp_ns,
+                source=Source.SEEN,
+            )  # fmt: skip
+            self.known.add(known)
+            self.notebook.instance(known)
+        self.notebook.confirm(known.id, percept)
+        self.known.sighted.add(known.id)
+        self.known.expected.pop(known.id, None)
+        self.known.misses.pop(known.id, None)
+        if self.known.value(known.id, "presence"):
+            self._relate(known.id, "presence", "present", Source.SEEN, known.id)
+        return known.id
+
+    def _new_instance(self, percept: Percept, n: int) -> Instance:
+        key = f"{self.robot}|{percept.map_id}|{percept.map_revision}|{percept.label}|{percept.stamp_ns}|{n}"
+        digest = hashlib.blake2s(key.encode(), digest_size=4).hexdigest()
+        number = 1 + sum(i.label == percept.label for i in self.known.instances.values())
+        instance = Instance(
+            id=f"{percept.label.lower()}-{digest}", robot=self.robot, label=percept.label,
+            alias=f"{percept.label} {number}", position_m=percept.position_m, size_m=percept.size_m,
+            map_id=percept.map_id, map_revision=percept.map_revision, valid_from_ns=percept.stamp_ns,
+            confidence=percept.score,
+        )  # fmt: skip
+        self.known.add(instance)
+        self.notebook.instance(instance)
+        return instance
+
+    def _moved(self, instance: Instance, percept: Percept) -> bool:
+        gap_m = max(abs(a - b) for a, b in zip(instance.position_m, percept.position_m, strict=True))
+        return gap_m > self.config.merge_radius_m / 2
+
+    def _relate_sight(self, instance_id: str, percept: Percept) -> None:
+        for state in percept.states:
+            for predicate, yes, no in STATE_PREDICATES.values():
+                if state in (yes, no):
+                    self._relate(instance_id, predicate, state, Source.SEEN, instance_id)
+        if percept.label in self._supports and max(percept.size_m) > 0.5:
+            return  # furniture stands on the floor
+        holder = self.known.supporter_of(
+            percept.position_m, percept.size_m, self._supports, self.config.support_margin_m
+        )
+        if holder and holder != instance_id:
+            self._relate(instance_id, INSIDE, holder, Source.SEEN, instance_id)
+        elif self.known.value(instance_id, INSIDE) and not holder and self._supports:
+            self._retract(instance_id, INSIDE, instance_id)
+
+    def _note_absences(self, percepts: Percepts, seen: set[str]) -> None:
+        for instance in tuple(self.known.instances.values()):
+            gone = self.known.value(instance.id, "presence") in (MISSING, CUT_UP)
+            if instance.id in seen or gone or instance.id in self.known.expected:
+                continue
+            if not in_clear_view(percepts, instance, self.known):
+                continue
+            self.known.misses[instance.id] = self.known.misses.get(instance.id, 0) + 1
+            self.notebook.miss(instance.id)
+            if self.known.misses[instance.id] >= self.config.misses_until_missing:
+                self._relate(instance.id, "presence", MISSING, Source.SEEN, instance.id)
+
+    def _note_looks(self, percepts: Percepts) -> None:
+        for receptacle in tuple(self.known.instances.values()):
+            if receptacle.label in self._supports and looked_over(percepts, receptacle, self.known):
+                self._note_look(receptacle.id)
+
+    def _note_look(self, place_id: str) -> None:
+        before = self.known.looked.get(place_id)
+        if before is None or before.valid_from_ns < self._began_ns:
+            self.known.looked[place_id] = self.notebook.look(place_id)
+
+    # ------------------------------------------------------------ what is believed
+
+    def _relate(self, subject: str, predicate: str, value: str, source: Source, evidence: str) -> None:
+        relation = self.notebook.relation(subject, predicate, value, source, evidence)
+        if self.known.put(relation):
+            self.notebook.relate(relation)
+
+    def _retract(self, subject: str, predicate: str, cause: str) -> None:
+        if self.known.retract(subject, predicate) is not None:
+            self.notebook.retract(subject, predicate, cause)
+
+    def _scene(self) -> Recall:
+        robot = [self.notebook.relation(ROBOT, "near", n, Source.SEEN, "") for n in sorted(self.known.near)]
+        if self.known.before:
+            robot.append(self.notebook.relation(ROBOT, "before", self.known.before, Source.SEEN, ""))
+        if self.known.holding:
+            robot.append(self.notebook.relation(self.known.holding, "held_by", ROBOT, Source.SEEN, ""))
+        records: list[Record] = [
+            *self.known.places.values(), *self.known.instances.values(), *self.known.relations.values(),
+            *self.known.looked.values(), *robot,
+        ]  # fmt: skip
+        now_ns = self.notebook.now_ns
+        found = tuple(
+            Recollection(
+                record=r, score=1.0, memory="working", age_ns=max(0, now_ns - r.valid_from_ns),
+                epistemic=_EPISTEMIC[r.source], evidence=r.evidence,
+            )
+            for r in records
+        )  # fmt: skip
+        return Recall(status=Status.FOUND if found else Status.NONE, recollections=found, examined=len(found))
+
+
+_EPISTEMIC = {
+    Source.SEEN: Epistemic.OBSERVED,
+    Source.TOLD: Epistemic.TOLD,
+    Source.INFERRED: Epistemic.INFERRED,
+    Source.REFLECTED: Epistemic.INFERRED,
+}
