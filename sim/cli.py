@@ -21,11 +21,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sim.bench_data import SUBSETS
 from sim.errors import SuiteError
 from sim.report import write_report
-from sim.results import as_object, paired_table, published_table, table
+from sim.results import as_object, episode_table, paired_table, published_table, table
 from sim.runner import ARMS, PLANNERS, RESULTS, SUITES, Run, RunConfig, make_suite, play_run
 from sim.scoring import EpisodeResult, paired
 from sim.trace import write_whole
 
+LISTED = 20  # a run of so many episodes is shown episode by episode as well
 DATA_VARIABLE = "NEURAXIS_EB_DATA"
 
 
@@ -92,6 +93,8 @@ def _play_arm(config: RunConfig, out: Path, console: Console) -> tuple[Run, dict
     content = {**answer, "results": [dataclasses.asdict(r) for r in played.results]}
     write_whole(out / RESULTS, [json.dumps(content, indent=1)])
     write_report(out)
+    if len(played.results) <= LISTED:
+        console.print(episode_table(played))
     console.print(table(played))
     console.print(f"report: {out / 'report.html'}", highlight=False)
     return played, answer

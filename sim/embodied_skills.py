@@ -105,7 +105,7 @@ def _at_its_own_basin(effect: Effect) -> Effect:
     """Water runs into the basin that the faucet is at, and a home has several."""
     if not any("?basin" in literal.arguments for literal in effect.when):
         return effect
-    return replace(effect, when=(*effect.when, Literal("inside", ("?target", "?basin"))))
+    return replace(effect, when=(*effect.when, Literal("beside", ("?target", "?basin"))))
 
 
 def _parameter(skill: Skill, parameter: Parameter, labels: _Labels) -> Parameter:

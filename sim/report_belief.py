@@ -9,6 +9,7 @@ dimensions; what the brain knows to be missing is neither right nor wrong.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -80,9 +81,11 @@ def in_words(compared: Comparison) -> str:
 
 def wrong_in_words(compared: Sequence[Comparison]) -> str:
     """The first wrong beliefs one by one, "" if there is none."""
-    wrong = [j for c in compared for j in c.judged if not j.right and not j.belief.missing]
-    told = [_told(j) for j in wrong[:NAMED]] + [f"and {len(wrong) - NAMED} more"] * (len(wrong) > NAMED)
-    return f"Wrong: {', '.join(told)}." if wrong else ""
+    wrong = Counter(_told(j) for c in compared for j in c.judged if not j.right and not j.belief.missing)
+    told = [f"{count} × {said}" if count > 1 else said for said, count in wrong.items()]
+    if len(told) > NAMED:
+        told[NAMED:] = [f"and {sum(list(wrong.values())[NAMED:])} more"]
+    return f"Wrong: {', '.join(told)}." if told else ""
 
 
 def _judge(belief: Belief, things: Sequence[Thing]) -> Judged:
@@ -95,5 +98,5 @@ def _judge(belief: Belief, things: Sequence[Thing]) -> Judged:
 
 def _told(judged: Judged) -> str:
     if judged.nearest is None:
-        return f"{judged.belief.label} (there is none to be found)"
+        return f"{judged.belief.label} (none lies about)"
     return f"{judged.belief.label} ({judged.distance_m:.1f} m from the nearest)"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads a run's folder back into records: what results.json, a trace and a floor plan say, checked once and here.
 
-Neighbours: results.py and trace.py wrote what is read; report_belief.py judges, report_drawing.py and report.py show it.
+Neighbours: results.py and trace.py wrote what is read; the other report files judge, draw and print it.
 Rules of the file: a file that is missing or says nonsense is a ValueError that names it; nothing is read twice.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -219,13 +220,16 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def _parsed(text: str) -> Mapping[str, Any]:
-    def refuse(constant: str) -> float:
-        raise ValueError(f"{constant} is not finite")
-
-    said = json.loads(text, parse_constant=refuse)
+    said = json.loads(text, parse_constant=_finite, parse_float=_finite)
     if not isinstance(said, dict):
         raise ValueError(f"expected an object, found {text[:40]!r}")
     return said
+
+
+def _finite(number: str) -> float:
+    if not math.isfinite(value := float(number)):
+        raise ValueError(f"{number} is not finite")
+    return value
 
 
 def _figures(name: str, said: Mapping[str, Any]) -> Figures:

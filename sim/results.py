@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.markup import escape
 from rich.table import Table
 
 from sim.runner import Run
@@ -97,6 +98,17 @@ def table(run: Run) -> Table:
         _row(shown, f"day {day}", part)
     shown.add_section()
     _row(shown, "all", whole)
+    return shown
+
+
+def episode_table(run: Run) -> Table:
+    """One row an episode, in the order they were lived through."""
+    shown = Table(title="episode by episode")
+    for column in ("episode", "asked", "end", "steps"):
+        shown.add_column(column, justify="right" if column == "steps" else "left")
+    for result in run.results:
+        end = f"[green]{result.reason}[/green]" if result.success else f"[red]{result.reason}[/red]"
+        shown.add_row(result.id, escape(result.instruction), end, str(result.steps))
     return shown
 
 

@@ -30,6 +30,7 @@ SUITES = ("home", "eb-alfred")
 PLANNERS = ("symbolic", "oracle", "random")
 ARMS = ("full", "none", *(f"no-{m}" for m in MEMORIES))
 STORE = "memory.sqlite3"
+LOCKSTEP_BUDGET = 2000  # records a memory may examine for one cue
 RESULTS = "results.json"
 
 Progress = Callable[[int, int, EpisodeResult], None]
@@ -128,7 +129,7 @@ def play_run(config: RunConfig, suite: Suite, out: Path, progress: Progress) -> 
         prepare_folder(out)
         memory = memory or _open_memory(config, f"sqlite:///{(out / STORE).resolve()}", clock)
         number_before = _go_on_after(memory, clock)
-        arm = dataclasses.replace(config.brain, memories=config.memories)
+        arm = _in_lockstep(dataclasses.replace(config.brain, memories=config.memories))
         brain = Brain(arm, memory, Grounding.load()) if config.planner == "symbolic" else None
         tasks = suite.tasks()
         results = []
@@ -142,6 +143,13 @@ def play_run(config: RunConfig, suite: Suite, out: Path, progress: Progress) -> 
     finally:
         if memory is not None:
             memory.close()
+
+
+def _in_lockstep(brain: BrainConfig) -> BrainConfig:
+    """Deadlines count work, not time, so that a run repeats exactly."""
+    budget = brain.hippocampus.recall_record_budget or LOCKSTEP_BUDGET
+    hippocampus = dataclasses.replace(brain.hippocampus, recall_record_budget=budget)
+    return dataclasses.replace(brain, hippocampus=hippocampus)
 
 
 def _open_memory(config: RunConfig, url: str, clock: SimClock) -> LifelongMemory | None:

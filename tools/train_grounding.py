@@ -156,7 +156,9 @@ def known_words(examples: Sequence[Example], glosses: Glosses) -> frozenset[str]
     ours = [text for gloss in glosses.values() for key in ("names", "nouns", "looks", "uses") for text in gloss[key]]
     ours += [text for texts in (*FRAMES.values(), ASIDES_BEFORE, ASIDES_AFTER, CHATTER) for text in texts]
     ours_known = {wording.singular(t) for text in ours for t in wording.tokenise(text)}
-    return frozenset({w for w, n in counts.items() if n >= KNOWN_AT and w[0].isalpha()} | ours_known) - {",", "."}
+    return frozenset(
+        {w for w, n in counts.items() if n >= KNOWN_AT and w[0].isalpha()} | ours_known | wording.FUNCTION_WORDS
+    ) - {",", "."}
 
 
 def seen(text: str, known: frozenset[str]) -> set[str]:

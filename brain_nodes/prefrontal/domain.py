@@ -19,6 +19,7 @@ from memory.records import INSIDE, Effect, Literal, Parameter, Skill
 
 Atom = tuple[str, ...]
 State = frozenset[Atom]
+BESIDE_M = 0.7  # between the middles of two things that belong together, such as a faucet and its basin
 LETTING_FALL = 2.5  # of an ordinary step: a thing is put down properly where that takes one step more
 
 
@@ -65,8 +66,10 @@ def state_of(scene: Scene, names: Iterable[str]) -> State:
     if scene.before:
         atoms.add(("before", scene.before))
     atoms.add(("holding", scene.holding) if scene.holding else ("hand_empty",))
-    for name in names:
+    listed = list(names)
+    for name in listed:
         atoms.update(_atoms_of(scene, name))
+    atoms.update(("beside", a, b) for a in listed for b in listed if a != b and scene.gap_m(a, b) <= BESIDE_M)
     return frozenset(atoms)
 
 

@@ -48,11 +48,12 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
     "close": ("receptacle",),
 }
 
-FLOOR = 0.08  # a sentence whose best reading is less likely than this is not understood
+FLOOR = 0.12  # a sentence whose best reading is less likely than this is not understood
 PAIR_WEIGHT = 0.2  # trust in "such slots go together", tuned on valid_unseen
 NAME_WEIGHT = 0.4  # share of its namesakes' probability that a class takes when its very name is said
 ABSENT_LABEL = 0.02  # factor for each label of a candidate that `labels` does not list
 _WIDTH = {"family": 5, "object": 6, "receptacle": 6, "movable": 4, "lamp": 4, "sliced": 2}
+_SPREAD = 7.0  # what is this much less likely than the best of its slot, in nats, is not tried
 Filled = tuple[str, ...]  # a name or ABSENT for each of SLOTS
 
 _DATA = resources.files("brain_nodes.prefrontal") / "data"
@@ -139,12 +140,12 @@ class Grounding:
         """
         own = {label: self._class_of(label) for label in sorted(labels)}
         tokens, mentions = self._recognise(instruction, [label for label, known in own.items() if known is None])
-        if not tokens:
-            return ()
         words = wording.read_words(tokens)
+        if not tokens or wording.forbids(words):
+            return ()
         scores = self._weights.log_probabilities(wording.features(words))
         self._favour_names(scores, [w.stem for w in words if not w.aside])
-        ranked = _ranked(self._readings(scores), mentions)
+        ranked = _ranked(self._readings(scores, {c for c in own.values() if c}), mentions)
         if max(ranked.values(), default=0.0) < FLOOR:
             return ()
         return _goals(instruction, ranked, _spellings(own), k)
@@ -225,32 +226,47 @@ class Grounding:
         token = wording.respell(token, self._weights.words)
         return token if wording.singular(token) in self._weights.words else wording.UNKNOWN
 
-    def _readings(self, scores: Mapping[str, np.ndarray]) -> list[tuple[dict[str, str], float]]:
+    def _readings(
+        self, scores: Mapping[str, np.ndarray], present: Collection[str]
+    ) -> list[tuple[dict[str, str], float]]:
         """Every combination of likely classes that forms a goal of some family, with its log-weight."""
         columns = [scores[slot].tolist() for slot in SLOTS]
-        pairs = [(SLOTS.index(a), SLOTS.index(b), table.tolist()) for (a, b), table in self._weights.pairs.items()]
         readings = []
-        for choice in self._combinations(columns):
+        for choice in self._combinations(columns, present):
             slots = {slot: self._weights.classes[slot][c] for slot, c in zip(SLOTS, choice, strict=True)}
             if not _into_itself(slots):
-                together = sum(table[choice[a]][choice[b]] for a, b, table in pairs)
+                together = sum(table[choice[a]][choice[b]] for a, b, table in self._pairs)
                 weight = sum(column[c] for column, c in zip(columns, choice, strict=True))
                 readings.append((slots, weight + PAIR_WEIGHT * together))
         return readings
 
-    def _combinations(self, columns: Sequence[Sequence[float]]) -> Iterator[tuple[int, ...]]:
+    @cached_property
+    def _pairs(self) -> list[tuple[int, int, list[list[float]]]]:
+        return [(SLOTS.index(a), SLOTS.index(b), table.tolist()) for (a, b), table in self._weights.pairs.items()]
+
+    def _combinations(self, columns: Sequence[Sequence[float]], present: Collection[str]) -> Iterator[tuple[int, ...]]:
+        ranks = [self._set_back(slot, column, present) for slot, column in zip(SLOTS, columns, strict=True)]
         for family in _likeliest(columns[0], range(len(columns[0])), _WIDTH["family"]):
             needs = FAMILIES.get(self._weights.classes["family"][family], ())
             allowed = [_allowed(slot, needs, self._weights.classes[slot]) for slot in SLOTS[1:]]
             chosen = (
-                _likeliest(column, options, _WIDTH[slot])
-                for slot, column, options in zip(SLOTS[1:], columns[1:], allowed, strict=True)
+                _likeliest(rank, options, _WIDTH[slot])
+                for slot, rank, options in zip(SLOTS[1:], ranks[1:], allowed, strict=True)
             )
             yield from itertools.product([family], *chosen)
 
+    def _set_back(self, slot: str, column: Sequence[float], present: Collection[str]) -> Sequence[float]:
+        """The column with what does not exist set back, so that what does is among the likeliest."""
+        if not present or slot in ("family", "sliced"):
+            return column
+        kept = {ABSENT, OPEN_CLASS, *present}
+        penalty = math.log(ABSENT_LABEL)
+        return [s + (c not in kept) * penalty for s, c in zip(column, self._weights.classes[slot], strict=True)]
+
 
 def _likeliest(scores: Sequence[float], options: Iterable[int], count: int) -> list[int]:
-    return sorted(options, key=lambda c: -scores[c])[:count]
+    best = sorted(options, key=lambda c: -scores[c])[:count]
+    return [c for c in best if scores[c] > scores[best[0]] - _SPREAD]
 
 
 def _into_itself(slots: Mapping[str, str]) -> bool:

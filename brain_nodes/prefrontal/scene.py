@@ -93,7 +93,7 @@ class Scene:
 
     def present(self, label: str) -> list[str]:
         """Names of things of this class that may be there, nearest first; slices answer to the whole's name."""
-        fits = [t for t in self.things.values() if t.name not in self.gone and t.label in (label, f"{label}Sliced")]
+        fits = [t for t in self.things.values() if t.name not in self.gone and t.label in (label, f"{label}Sliced", f"{label}Basin")]
         return [t.name for t in sorted(fits, key=lambda t: (self.away_m(t.name), _number(t.name), t.name))]
 
     def away_m(self, name: str) -> float:
@@ -102,6 +102,13 @@ class Scene:
         if thing is None or thing.position_m is None or self.here_m is None:
             return 5.0
         return planar_distance_m(self.here_m, thing.position_m)
+
+    def gap_m(self, one: str, other: str) -> float:
+        """Distance on the floor between two things; infinite where a position is not known."""
+        a, b = self.things.get(one), self.things.get(other)
+        if a is None or b is None or a.position_m is None or b.position_m is None:
+            return float("inf")
+        return planar_distance_m(a.position_m, b.position_m)
 
     def target(self, name: str) -> Target:
         """How a body can be told of it."""

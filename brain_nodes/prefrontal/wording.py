@@ -54,7 +54,7 @@ _ROLES = _table("""
 # A clause opened by one of these does not say what to do; it reaches to the next comma or the end of its sentence.
 _ASIDES = _table("""
     though: although though despite albeit regardless even
-    not: instead rather not don't never without except avoid ignore ignoring unlike
+    not: instead rather not don't never without except avoid ignore ignoring unlike stop
     when: while when whenever after before once as if until unless during
     why: because since so ensuring ensure
 """)
@@ -105,6 +105,9 @@ def singular(word: str) -> str:
     return word[:-1]
 
 
+FUNCTION_WORDS = frozenset(map(singular, (*_ROLES, *_ASIDES, *_REMARK_STARTS)))  # never unknown
+
+
 def label_words(label: str) -> tuple[str, ...]:
     """The words a class label is made of, in the singular.
 
@@ -147,6 +150,16 @@ def _aside(token: str, following: str, aside: str, starts: bool) -> str:
     if opened == "when" and following.endswith("ing"):  # "before placing it in ..." does say what to do
         return aside
     return opened or aside or ("remark" if starts and token in _REMARK_STARTS else "")
+
+
+def forbids(words: Sequence[Word]) -> bool:
+    """True if all that the sentence says to do, it says not to do.
+
+    >>> [forbids(read_words(tokenise(s))) for s in ("don't open the fridge", "don't open it, close it")]
+    [True, False]
+    """
+    verbs = [w.aside for w in words if _ROLES.get(w.stem, "") in _VERBS]
+    return "not" in verbs and "" not in verbs
 
 
 def features(words: Sequence[Word]) -> set[str]:

@@ -33,7 +33,7 @@ def homes() -> list[World]:
 
 @pytest.fixture(scope="module")
 def asked() -> list[HomeTask]:
-    return list(suite(120, 100))
+    return list(suite(80, 100))
 
 
 def dump(world: World) -> bytes:
@@ -85,7 +85,7 @@ def test_every_receptacle_and_switch_can_be_stood_at_and_seen_in_fifty_homes(hom
 
 
 def test_no_wall_and_no_furniture_stands_on_a_free_cell(homes: list[World]):
-    for world in homes:
+    for world in homes[::3]:
         boxes = [*world.walls, *((t.position_m, t.size_m) for t in world.things.values() if not t.pickupable)]
         centres = [world.floor.centre(c) for c in world.floor.cells]
         assert not [c for c in centres for position, size in boxes if gap_m(*c, position, size) < 0.1]
@@ -116,9 +116,9 @@ def test_the_tables_agree_with_each_other():
     assert not [(o, r) for o, (_, places) in KEPT.items() for r in places if o not in ACCEPTS[r]]
 
 
-def test_residents_never_lose_or_double_a_thing_and_move_six_to_ten():
+def test_residents_never_lose_or_double_a_thing_and_move_six_to_ten(homes: list[World]):
     for seed in range(20):
-        world = make_home(seed)
+        world = copy.deepcopy(homes[seed])
         for day in range(2, 6):
             before = {t.id: t.parent for t in world.things.values()}
             live(world, seed, day)
@@ -148,10 +148,10 @@ def test_what_the_robot_held_at_night_is_put_away():
     assert mug.parent in world.spots
 
 
-def test_most_moves_end_at_a_habitual_place():
+def test_most_moves_end_at_a_habitual_place(homes: list[World]):
     habitual = moved = 0
     for seed in range(30):
-        world = make_home(seed)
+        world = copy.deepcopy(homes[seed])
         kept = habits(world, seed)
         before = {t.id: t.parent for t in world.things.values()}
         live(world, seed, 2)
@@ -179,7 +179,7 @@ def test_a_night_moves_the_same_things_whatever_the_robot_did_by_day():
 def test_a_home_lives_two_days_of_five_tasks_and_then_the_next_home_begins(asked: list[HomeTask]):
     assert [t.id for t in asked[:12:11]] == ["home-100/day-1/01", "home-101/day-1/02"]
     assert [(t.day, t.number) for t in asked[:10]] == [(d, n) for d in (1, 2) for n in range(1, 6)]
-    assert len({t.id for t in asked}) == len(asked) == 120
+    assert len({t.id for t in asked}) == len(asked) == 80
 
 
 def test_tasks_are_not_done_already_and_every_family_occurs(asked: list[HomeTask]):
