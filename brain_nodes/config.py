@@ -40,7 +40,7 @@ class PrefrontalConfig:
 
     max_replans: int = _told(40, "New plans in one episode; then it ends with BUDGET_SPENT.")
     max_repeats: int = _told(2, "The same step in the same believed state is taken so often, then refused.")
-    search_nodes: int = _told(4000, "States one planning search may open.")
+    search_nodes: int = _told(1500, "States one planning search may open.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,9 +35,9 @@ class EBAlfredEnv:
     Two differences: the reward is the change in goal progress (the original's comes from ALFRED's expert plan), and
     an action id outside the list counts as its evaluator's "action -1": one invalid action, no environment step.
 
-    An observation is what an agent may see: {"detections": ...}, records as in memory.records, what is in view after
-    a find that worked and () at any other time (docs/what-the-agent-sees.md); "head_rgb" beside it if a camera was
-    given. No pose, no hand.
+    An observation is what an agent may see (docs/what-the-agent-sees.md): {"detections": ...}, records as in
+    memory.records: what is in view after a find that worked, () once any other phrase was tried; "head_rgb" beside it
+    if a camera was given. No pose, no hand.
 
     `info` belongs to the evaluation, with the original's keys. Of them an agent is told "env_feedback" and
     "last_action_success" and no other: "task_success", "task_progress" and "object_states" (ids of the world, marks

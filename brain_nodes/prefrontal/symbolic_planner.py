@@ -18,7 +18,7 @@ from brain_nodes.prefrontal.forward_search import search
 from brain_nodes.prefrontal.planner import Problem
 from brain_nodes.prefrontal.scene import SOMEWHERE, Scene
 from memory.geometry import Vector, planar_distance_m
-from memory.records import Goal, Literal, Plan, Step
+from memory.records import INSIDE, Goal, Literal, Plan, Step
 
 TRIED_BINDINGS = 6
 ALTERNATIVE = 0.5  # a reading this likely, relative to the best, may be worked on while the best cannot
@@ -29,7 +29,7 @@ class SymbolicPlanner:
 
     name = "symbolic"
 
-    def __init__(self, max_states: int = 4000) -> None:
+    def __init__(self, max_states: int = 1500) -> None:
         self.max_states = max_states
 
     def plan(self, problem: Problem) -> Plan:
@@ -57,7 +57,8 @@ class SymbolicPlanner:
         ranked = bindings(goal, problem.scene)
         if any(satisfied(goal, b, problem.scene) for b in ranked):
             return Plan(goal, reason="GOAL_BELIEVED", planner=self.name)
-        for binding in ranked[:TRIED_BINDINGS]:
+        possible = [b for b in ranked if not _hopeless(goal, b, problem.scene)]
+        for binding in possible[:TRIED_BINDINGS]:
             path = self._solve(goal, binding, problem)
             if path:
                 start = state_of(problem.scene, _relevant(goal, binding, problem))
@@ -84,6 +85,16 @@ class SymbolicPlanner:
             if steps:
                 return steps
         return ()
+
+
+def _hopeless(goal: Goal, binding: Binding, scene: Scene) -> bool:
+    """Must something go where nothing more fits, with nothing known there that could be taken out?"""
+    return any(
+        t.predicate == INSIDE
+        and (receptacle := binding[t.arguments[1]]) in scene.full
+        and not scene.contents(receptacle)
+        for t in goal.literals
+    )
 
 
 def _relevant(goal: Goal, binding: Binding, problem: Problem) -> tuple[str, ...]:

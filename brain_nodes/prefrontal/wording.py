@@ -77,6 +77,35 @@ class Word(NamedTuple):
     aside: str
 
 
+# Ways of asking that say the same as a plain command, and the command: (pattern, command) over lower-case text.
+_PLAIN = tuple(
+    (re.compile(pattern), command)
+    for pattern, command in (
+        (r"\b(?:(?:would|could|will|can) you )?(?:please )?be so kind(?: as| and)?(?: to)?\b", "please"),
+        (r"\b(?:make sure|see to it|ensure)(?: that)? there (?:is|are)\b", "put"),
+        (r"\bthere (?:should|must|has to|have to|needs to|need to) be\b", "put"),
+        (r"\b(?:i|we)(?: would|'d)? (?:like|want|need)(?: to have)?(?= [^.,;]* (?:in|on|into|onto|inside) )", "put"),
+        (r"\b(it|they|(?:the|a|an|my|our|your) [a-z]+(?: [a-z]+){0,2}?) (?:should go|must go|goes|go|belongs|belong)"
+         r"(?= (?:in|on|into|onto|inside|to)\b)", r"put \1"),
+        (r"\bwhile (?:you |you are )?(?:hold|carry|holding|carrying)\b", "while holding"),
+        (r"\bwherever (?:it is|they are)\b", ""),
+        (r"[;,] afterwards\b", ", then"),
+    )
+)  # fmt: skip
+
+
+def plainly(text: str) -> str:
+    """The text in lower case, with wishes and polite questions turned into commands.
+
+    >>> plainly("There should be two cups on the shelf.")
+    'put two cups on the shelf.'
+    """
+    text = text.lower()
+    for pattern, command in _PLAIN:
+        text = pattern.sub(command, text)
+    return text
+
+
 def tokenise(text: str) -> list[str]:
     """Lower-case words, number words and punctuation of the text, at most MAX_TOKENS of them.
 

@@ -26,7 +26,6 @@ from memory.records import (
     Detection,
     Episode,
     Goal,
-    Hold,
     Instance,
     Lesson,
     Literal,
@@ -81,33 +80,31 @@ def size_of(label: str) -> Vector:
 
 def detection(label: str = "Mug", position_m: Vector = (0.0, 0.0, 2.0), **more: object) -> Detection:
     """One thing two metres ahead of the camera, in the camera's frame."""
-    return Detection(label, position_m, **more)  # type: ignore[arg-type]
+    return Detection(label, position_m, **more)
 
 
 def observation(*detections: Detection, second: int = 0, **more: object) -> Observation:
     given = {
         "map_from_base": ORIGIN, "base_from_camera": CAMERA, "sequence": second, "stamp_ns": at(second), **more,
     }  # fmt: skip
-    return Observation(detections=detections, **given)  # type: ignore[arg-type]
+    return Observation(detections=detections, **given)
 
 
 def percept(label: str, position_m: Vector, second: int = 0, **more: object) -> Percept:
     given = {"size_m": size_of(label), "stamp_ns": at(second), **more}
-    return Percept(label=label, position_m=position_m, **given)  # type: ignore[arg-type]
+    return Percept(label=label, position_m=position_m, **given)
 
 
 def percepts(*seen: Percept, second: int = 0, robot: Pose | None = ORIGIN, **more: object) -> Percepts:
     """One sample in the map, with the camera's pose that follows from the robot's."""
     stamped = tuple(replace(p, stamp_ns=at(second)) for p in seen)
     given = {"sequence": second, "stamp_ns": at(second), "map_from_camera": robot @ CAMERA if robot else None, **more}
-    return Percepts(seen=stamped, map_from_base=robot, **given)  # type: ignore[arg-type]
+    return Percepts(seen=stamped, map_from_base=robot, **given)
 
 
 def facing(point_m: Vector, away_m: float, yaw_rad: float = 0.0) -> Pose:
     """Where a robot stands that looks at the point from so far away, with this heading."""
-    return Pose.planar(
-        point_m[0] - away_m * math.cos(yaw_rad), point_m[1] - away_m * math.sin(yaw_rad), yaw_rad
-    )
+    return Pose.planar(point_m[0] - away_m * math.cos(yaw_rad), point_m[1] - away_m * math.sin(yaw_rad), yaw_rad)
 
 
 # ---------------------------------------------------------------- what is believed
@@ -123,7 +120,7 @@ def not_(predicate: str, *arguments: str) -> Literal:
 
 def instance(id: str, label: str, position_m: Vector, **more: object) -> Instance:
     given = {"size_m": size_of(label), "valid_from_ns": START_NS, **more}
-    return Instance(id=id, label=label, position_m=position_m, **given)  # type: ignore[arg-type]
+    return Instance(id=id, label=label, position_m=position_m, **given)
 
 
 def relation(subject: str, predicate: str, value: str, source: Source = Source.SEEN, second: int = 0) -> Relation:
@@ -147,7 +144,7 @@ def lesson(subject: str, value: str, successes: int, scope: str = "where") -> Le
 def scene(things: Mapping[str, Vector], **fields: object) -> Scene:
     """A believed scene; a thing is called by its class, with a number after "_" if there are several."""
     believed = {n: Thing(n, n.split("_")[0], p, size_of(n.split("_")[0]), n) for n, p in things.items()}
-    return Scene(things=believed, openable=OPENABLE, here_m=(0.0, 0.0, 0.0), **fields)  # type: ignore[arg-type]
+    return Scene(things=believed, openable=OPENABLE, here_m=(0.0, 0.0, 0.0), **fields)
 
 
 def goal(family: str, *literals: Literal, confidence: float = 0.9, **labels: str) -> Goal:
@@ -174,7 +171,7 @@ class FakeRecall:
 
 def problem(scene: Scene, *goals: Goal, recall: Callable[[Cue], Recall] | None = None, **more: object) -> Problem:
     given = {"skills": HOUSEHOLD, "map_id": "map-0", "began_ns": START_NS, **more}
-    return Problem(goals=goals, scene=scene, recall=recall or FakeRecall(), **given)  # type: ignore[arg-type]
+    return Problem(goals=goals, scene=scene, recall=recall or FakeRecall(), **given)
 
 
 # ---------------------------------------------------------------- a hippocampus through a day
@@ -196,8 +193,11 @@ class Diary:
     """A hippocampus that is led through samples, a second each, and asked what it believes."""
 
     def __init__(
-        self, memories: Iterable[str] | None = MEMORIES, config: HippocampusConfig | None = None,
-        backend: CountingBackend | None = None, robot: str = "robot",
+        self,
+        memories: Iterable[str] | None = MEMORIES,
+        config: HippocampusConfig | None = None,
+        backend: CountingBackend | None = None,
+        robot: str = "robot",
     ) -> None:
         self.backend = backend or CountingBackend(lambda: START_NS)
         kept = tuple(memories) if memories is not None else ()
@@ -232,7 +232,10 @@ class Diary:
     def end(self, session: str = "day-1", wanted: tuple[str, ...] = ("Mug",)) -> Diary:
         self.second += 1
         stamp_ns = at(self.second)
-        episode = Episode(id=session, instruction="bring the mug", valid_from_ns=START_NS, valid_to_ns=stamp_ns)
+        episode = Episode(
+            id=session, robot=self.hippocampus.robot, instruction="bring the mug", valid_from_ns=START_NS,
+            valid_to_ns=stamp_ns,
+        )  # fmt: skip
         self.hippocampus.end(stamp_ns, episode, wanted)
         return self
 
@@ -281,12 +284,12 @@ def claimed(
 
 def picked_up(thing: Instance, source: str = "somewhere", **more: object) -> StepResult:
     expects = (is_("holding", thing.id), not_("hand_empty"), not_("inside", thing.id, source))
-    return claimed("pick_up", target(thing), Target(source), expects=expects, **more)  # type: ignore[arg-type]
+    return claimed("pick_up", target(thing), Target(source), expects=expects, **more)
 
 
 def put_down(thing: Instance, receptacle: Instance, **more: object) -> StepResult:
     expects = (not_("holding", thing.id), is_("hand_empty"), is_("inside", thing.id, receptacle.id))
-    return claimed("put_down", target(thing), target(receptacle), expects=expects, **more)  # type: ignore[arg-type]
+    return claimed("put_down", target(thing), target(receptacle), expects=expects, **more)
 
 
 def target(thing: Instance) -> Target:
@@ -321,14 +324,17 @@ class FakeBody:
     Attributes:
         script: By skill, the reasons its next calls fail with, in order.
         lies: Skills that claim success and do nothing.
+        hangs: Skills that never end.
     """
 
     home: dict[str, Solid] = field(default_factory=small_home)
     script: dict[str, list[str]] = field(default_factory=dict)
     lies: frozenset[str] = frozenset()
+    hangs: frozenset[str] = frozenset()
     pose: Pose = ORIGIN
     held: str = ""
     ticks: int = 0
+    running: str = ""
     outcome: Outcome | None = None
     calls: list[SkillCall] = field(default_factory=list)
 
@@ -347,15 +353,18 @@ class FakeBody:
     def observe(self) -> Observation:
         return observation(
             *self._sight(), second=self.ticks, map_from_base=self.pose, gripper_holds=bool(self.held),
-            outcome=self.outcome,
+            running_call=self.running, outcome=self.outcome,
         )  # fmt: skip
 
     def step(self, action: Action) -> Observation:
         """One tick."""
-        self.outcome = None
+        self.outcome, self.running = None, ""
         if isinstance(action, SkillCall):
             self.calls.append(action)
-            self.outcome = self.start(action).tick(self.observe())
+            if action.skill in self.hangs:
+                self.running = action.id
+            else:
+                self.outcome = self.start(action).tick(self.observe())
         self.ticks += 1
         return self.observe()
 
@@ -432,7 +441,3 @@ class FakePlanner:
 
 
 MUG_TO_SOFA = goal("place", is_("inside", "object", "receptacle"), object="Mug", receptacle="Sofa")
-
-
-def held_still(action: Action) -> bool:
-    return isinstance(action, Hold)

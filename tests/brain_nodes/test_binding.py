@@ -84,7 +84,7 @@ def test_slices_answer_to_the_name_of_the_whole():
     ],
 )
 def test_a_literal_holds_where_the_scene_says_so(literal, fields, true):
-    believed = scene({n: (1.0, 0.0, 0.9) for n in ("Mug", "Sofa", "DeskLamp", "Fridge")}, **fields)
+    believed = scene(dict.fromkeys(("Mug", "Sofa", "DeskLamp", "Fridge"), (1.0, 0.0, 0.9)), **fields)
 
     assert holds(literal, {}, believed) is true
 

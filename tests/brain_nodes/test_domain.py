@@ -18,7 +18,11 @@ KITCHEN = {
 
 
 def operator(believed: Scene, skill: str, *arguments: str) -> Operator:
-    found = [o for o in operators(HOUSEHOLD, believed, tuple(believed.things)) if (o.skill, o.arguments) == (skill, arguments)]
+    found = [
+        o
+        for o in operators(HOUSEHOLD, believed, tuple(believed.things))
+        if (o.skill, o.arguments) == (skill, arguments)
+    ]
     assert len(found) == 1, f"{len(found)} operators {skill}{arguments}"
     return found[0]
 

@@ -44,7 +44,7 @@ PLACE = FAMILIES["place"]
 
 
 def kitchen(without: tuple[str, ...] = (), **fields: object) -> Scene:
-    inside = {n: h for n, h in {**INSIDE, **fields.pop("inside", {})}.items() if h and n not in without}  # type: ignore
+    inside = {n: h for n, h in {**INSIDE, **fields.pop("inside", {})}.items() if h and n not in without}
     return scene({n: p for n, p in KITCHEN.items() if n not in without}, inside=inside, **fields)
 
 
@@ -173,7 +173,9 @@ def test_a_step_says_what_it_should_bring_about():
 
 
 def test_a_body_that_declares_another_skill_gets_another_plan():
-    throw = Skill("throw", (Parameter("object"), Parameter("receptacle")), (), (Effect(is_("inside", "?object", "?receptacle")),))
+    throw = Skill(
+        "throw", (Parameter("object"), Parameter("receptacle")), (), (Effect(is_("inside", "?object", "?receptacle")),)
+    )
 
     assert [str(s) for s in plan(kitchen(), PLACE, skills=(throw,)).steps] == ["throw(Mug, Sofa)"]
 

@@ -91,7 +91,9 @@ def test_different_faults_are_counted_apart(thalamus):
     assert sorted(thalamus.rejected.values()) == [1, 1, 1, 1]
 
 
-@pytest.mark.parametrize("fine", [{"score": 0.3}, {"score": 1.0}, {"position_m": (0.0, 0.0, 8.0)}, {"size_m": (0, 0, 0)}])
+@pytest.mark.parametrize(
+    "fine", [{"score": 0.3}, {"score": 1.0}, {"position_m": (0.0, 0.0, 8.0)}, {"size_m": (0, 0, 0)}]
+)
 def test_the_limits_themselves_are_let_through(thalamus, fine):
     assert len(thalamus.attend(observation(detection(**fine))).seen) == 1
 
@@ -114,7 +116,12 @@ def test_states_scores_and_sizes_pass_through(thalamus):
 
     (passed,) = thalamus.attend(observation(seen, second=4)).seen
 
-    assert (passed.label, passed.size_m, passed.score, passed.states) == ("Fridge", (0.7, 0.8, 1.8), 0.77, ("open", "on"))
+    assert (passed.label, passed.size_m, passed.score, passed.states) == (
+        "Fridge",
+        (0.7, 0.8, 1.8),
+        0.77,
+        ("open", "on"),
+    )
     assert passed.stamp_ns == at(4)
 
 

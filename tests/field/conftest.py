@@ -17,7 +17,7 @@ from brain_nodes.config import BrainConfig
 from brain_nodes.prefrontal.grounding import Grounding
 from brain_nodes.prefrontal.planner import Planner
 from memory.lifelong import LifelongMemory
-from memory.records import Goal, Hold, Instance, Observation
+from memory.records import Goal, Hold, Instance
 from sim.environment import DAY_NS, EmbodiedBody, HouseholdEnvironment, Limits, SimClock
 from sim.scoring import Condition, Judge
 from sim.world import Floor, Robot, Room, Thing, World
@@ -81,7 +81,8 @@ class Life:
         """An episode of looking only, so many times in each direction; `sample` changes what the sensor delivers."""
         home = self.home(world)
         self._begin("", home)
-        for world.robot.yaw_rad in yaws_rad or (world.robot.yaw_rad,):
+        for yaw_rad in yaws_rad or (world.robot.yaw_rad,):
+            world.robot.yaw_rad = yaw_rad
             for _ in range(times):
                 seen = self.home(world).observe()
                 self.brain.step(replace(seen, sequence=self.clock.now_ns, **sample))  # type: ignore[arg-type]

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the benchmark's skills declare is what the world does, in ten thousand random states."""
+"""What the benchmark's skills declare is what the world does, in ten thousand random states.
+
+Where the skills leave something out is in _sensible; the walking body's side is test_declared_skills.py.
+"""
 
 from __future__ import annotations
 
+import copy
 import random
 from collections import Counter
 from itertools import product
@@ -10,6 +14,8 @@ from itertools import product
 from memory.records import Literal, Skill
 from sim.benchmark import BenchmarkSkills, skill_name
 from sim.benchmark_skills import SOMEWHERE
+from sim.embodied_skills import action_list
+from sim.homes import make_home
 from sim.world import Floor, Robot, Thing, World
 
 STATES = 10_000
@@ -113,17 +119,36 @@ def claims(skill: Skill, bound: dict[str, str], state: Facts) -> Facts:
 
 
 def test_declared_skills_agree_with_the_world_in_ten_thousand_states():
-    rng, tried, wrong = random.Random(3), Counter(), []
-    for number in range(STATES):
+    tried, wrong = compared([home()], STATES)
+    assert not wrong, wrong[:3]
+    assert set(tried) == {s.name for s in BenchmarkSkills(home(), BASE).skills()} - {"find"}
+    assert min(tried.values()) >= 5
+
+
+def test_declared_skills_agree_with_procedural_homes_too():
+    """Where there are several sinks, any may be this faucet's: the benchmark tells no positions to know better by."""
+    tried, wrong = compared([make_home(seed) for seed in range(3)], STATES // 5)
+    other_sink = [w for w in wrong if w[0] == "turn on the Faucet" and {f[0] for f in w[3]} == {"clean"}]
+    assert wrong == other_sink, wrong[:3]
+    assert len(tried) >= 8
+
+
+def compared(homes: list[World], states: int) -> tuple[Counter[str], list[tuple[str, dict[str, str], str, Facts]]]:
+    """How often each skill was tried in random states of these homes, and each call that went differently."""
+    rng, tried, wrong = random.Random(3), Counter[str](), []
+    for number in range(states):
         if number % 60 == 0:
-            skills, near, before = BenchmarkSkills(home(), BASE), "", False
+            world = copy.deepcopy(homes[number // 60 % len(homes)])
+            skills, near, before = BenchmarkSkills(world, BASE if len(homes) == 1 else action_list(world)), "", False
             names = {skill_name(t.label): t.id for t in reversed(skills.world.things.values())}
-            names |= {f"{i.split('|')[0]}_2": i for i in skills.world.things if i.endswith("|2")}
+            names |= {i.replace("|", "_"): i for i in world.things if i.count("|") == 1 and not i.endswith("|1")}
         world = skills.world
         if not near or rng.random() < 0.4:
             name = rng.choice(skills.skills()[0].parameters[0].names)
             before = skills.act(f"find a {name}")[0] and names[name] in world.things
             near = names[name] if before else ""
+            if before and world.things[near].toggleable and not world.things[near].receptacle:
+                near = world.robot.facing  # of switches the phrases name no instance
             continue
         state, candidates = facts(world, near, before), []
         for skill in skills.skills()[1:]:
@@ -144,16 +169,16 @@ def test_declared_skills_agree_with_the_world_in_ten_thousand_states():
         tried[name] += 1
         if not done or not promised <= facts(world, near, before):
             wrong.append((phrase, bound, said, promised - facts(world, near, before)))
-    assert not wrong, wrong[:3]
-    assert set(tried) == {s.name for s in skills.skills()} - {"find"} and min(tried.values()) >= 5
+    return tried, wrong
 
 
 def _sensible(world: World, skill: Skill, bound: dict[str, str]) -> bool:
-    """The two things the skills do not declare: what a receptacle takes, and that what is cut must not be shut in."""
+    """What the skills do not declare: what a receptacle takes, and that it and what is cut must not be shut in."""
     if skill.name == "slice":
         return world.closed_container(world.things[bound["?object"]]) is None
     if skill.name != "put_down":
         return True
     receptacle, thing = world.things[bound["?receptacle"]], world.things[bound["?object"]]
     takes = thing.label in world.accepts.get(receptacle.label, frozenset())
-    return receptacle.receptacle and receptacle is not thing and takes
+    shut_in = world.closed_container(receptacle) is not None
+    return receptacle.receptacle and receptacle is not thing and takes and not shut_in

@@ -13,7 +13,6 @@ import math
 import random
 from collections import Counter
 from collections.abc import Iterator
-from itertools import product
 
 import pytest
 
@@ -23,7 +22,6 @@ from memory.records import Literal, Observation, Outcome, Parameter, Skill, Skil
 from sim import household
 from sim.benchmark_skills import SOMEWHERE
 from sim.embodied import EmbodiedSkills
-from sim.home_catalogue import FIXED, OBJECTS
 from sim.homes import make_home
 from sim.reach import in_reach, resting_spot, standing_cell
 from sim.world import Thing, World
@@ -33,18 +31,17 @@ HOMES, STATES_A_HOME = 4, 50  # then the home is made afresh, since what was cut
 LOOK = Observation(sequence=0, stamp_ns=1)
 
 DISAGREEMENTS = {
-    "failed: does not go there": "what a receptacle takes is common sense, which no list of skills tells",
-    "failed: is full": "how much fits is seen when it is tried; from then on the brain believes full(r)",
-    "failed: cannot go into itself": "a bowl in the hand is near, open and a receptacle; a planner never binds both to one",
-    "failed: not in view": "near means that the arm reaches; a wall, a door or other furniture may hide it from here",
-    "failed: no floor": "a thing may lie where no free floor is within reach",
-    "changed more: near": "going there brings neighbours into reach too, and what is dropped stays near: believed less "
-    "than is true costs a walk, never a failure",
-    "changed less: near": "what lies deep in or on large furniture can be out of reach from where one stands for it",
-    "changed more: clean": "water, heat and cold reach what lies in a bowl in the basin; declared is one level",
-    "changed more: hot": "the same, in a microwave",
-    "changed more: cool": "the same, in a fridge",
+    "it does not go there": "what a receptacle takes is common sense, which no list of skills tells",
+    "it is full": "how much fits is seen when it is tried; from then on the brain believes full(r)",
+    "it is not in view": "near means that the arm reaches; a wall, a door or furniture may hide it from where one came",
+    "another of its class": "what is meant is out of view, and a twin within SAME_M of its place is taken for it",
+    "drop: more is near": "it lies before the robot, but one must look for it: that is what the declaration costs",
+    "go_to: more is near": "neighbours come into reach too; to believe less than is true costs a walk, never a failure",
+    "go_to: less is near": "what lies on large furniture can be out of reach from where one stands for the furniture",
+    "put_down: less is near": "the middle of large furniture is out of reach; the next try says so",
+    "marks reach deeper": "water, heat and cold reach what lies in a bowl in there; declared is one level",
 }
+MARKS = {"clean", "hot", "cool"}
 
 Fact = tuple[str, ...]
 Facts = set[Fact]
@@ -139,7 +136,9 @@ def shake(world: World, rng: random.Random) -> None:
         world.robot.holding, chosen.parent = chosen.id, None
     if rng.random() < 0.1:
         nest(world, rng)
-    goal = rng.choice([t for t in things if t.openable or t.toggleable or t.sliceable] if rng.random() < 0.3 else things)
+    goal = rng.choice(
+        [t for t in things if t.openable or t.toggleable or t.sliceable] if rng.random() < 0.3 else things
+    )
     cell = standing_cell(world, goal.position_m, None if goal.pickupable else goal)
     if cell is not None:
         world.robot.x_m, world.robot.y_m = world.floor.centre(cell)
@@ -179,20 +178,33 @@ def fits(parameter: Parameter, thing: Thing) -> bool:
     return (not parameter.names or label in parameter.names) and all(getattr(thing, a) for a in able)
 
 
-def bound_to(skill: Skill, world: World, thing: Thing) -> dict[str, str] | None:
+def bound_to(skill: Skill, world: World, thing: Thing | None) -> dict[str, str] | None:
     """Arguments of a skill that works on this thing; None if it is not one that fits."""
     held = world.things.get(world.robot.holding or "")
     on_held = {"object": held, "tool": held} if skill.name in ("put_down", "drop") else {"tool": held}
     bound: dict[str, str] = {}
     for parameter in skill.parameters:
         if parameter.name == "source":
-            bound["?source"] = thing.parent or SOMEWHERE
+            bound["?source"] = (thing.parent if thing else None) or SOMEWHERE
             continue
         value = on_held.get(parameter.name, thing)
         if value is None or not fits(parameter, value):
             return None
         bound["?" + parameter.name] = value.id
     return bound
+
+
+def _possible(
+    skills: list[Skill], world: World, near: list[Thing], state: Facts, rng: random.Random
+) -> Iterator[tuple[str, dict[str, str], Skill]]:
+    """Calls whose declared preconditions hold, at most one of each skill."""
+    for skill in skills:
+        known = list(world.things.values()) if skill.name == "go_to" else near
+        for thing in rng.sample(known, len(known)) or [None]:
+            bound = bound_to(skill, world, thing)
+            if bound is not None and all(holds(p, bound, state) for p in skill.preconditions):
+                yield skill.name, bound, skill
+                break
 
 
 def call_for(skill: Skill, bound: dict[str, str], world: World) -> SkillCall:
@@ -214,20 +226,22 @@ def carried_out(body: EmbodiedSkills, call: SkillCall) -> Outcome:
 # ---------------------------------------------------------------- the comparison
 
 
-def disagreements(skill: Skill, bound: dict[str, str], body: EmbodiedSkills, before: Facts) -> Iterator[str]:
-    """Kinds of disagreement of one call, "" where it went as declared."""
+def disagreements(skill: Skill, bound: dict[str, str], body: EmbodiedSkills, before: Facts) -> set[str]:
+    """Kinds of disagreement of one call, none where it went as declared."""
     expected = promised(skill, bound, before)
     outcome = carried_out(body, call_for(skill, bound, body.world))
     if not outcome.succeeded:
-        yield f"{skill.name} failed: {_why(outcome.reason)}"
-        return
+        return {_why(outcome.reason)}
     after = true_state(body.world)
     more, less = after - expected, expected - after
-    if {f[0] for f in (*more, *less)} & {"open", "on", "inside"} and _on_a_twin(bound, more, less, body.world):
-        yield f"{skill.name} changed: another of its class"
-        return
-    yield from {f"{skill.name} changed more: {f[0]}" for f in more}
-    yield from {f"{skill.name} changed less: {f[0]}" for f in less}
+    if _on_a_twin(bound, more, less, body.world):
+        return {"another of its class"}
+    return {_change(skill, f, "more") for f in more} | {_change(skill, f, "less") for f in less}
+
+
+def _change(skill: Skill, fact: Fact, how: str) -> str:
+    deeper = fact[0] in MARKS and how == "more" and skill.name in ("turn_on", "turn_on_microwave", "close")
+    return "marks reach deeper" if deeper else f"{skill.name}: {how} is {fact[0]}"
 
 
 def _on_a_twin(bound: dict[str, str], more: Facts, less: Facts, world: World) -> bool:
@@ -239,19 +253,19 @@ def _on_a_twin(bound: dict[str, str], more: Facts, less: Facts, world: World) ->
 
 
 def _why(reason: str) -> str:
+    """The kind of a failure, by the body's sentence."""
     kinds = {
-        household.NOT_ACCEPTED: "does not go there", "is full": "is full", household.INTO_ITSELF: "cannot go into itself",
-        "in reach within": "not in view", "no free floor": "no floor",
+        household.NOT_ACCEPTED: "it does not go there", "is full": "it is full", "in reach within": "it is not in view",
         "is already ": "another of its class", household.CLOSED[3:]: "another of its class",
     }  # fmt: skip
     return next((kind for part, kind in kinds.items() if part in reason), reason)
 
 
 @pytest.fixture(scope="module")
-def found() -> tuple[Counter[str], dict[str, tuple[str, ...]], Counter[str]]:
-    """How often each skill was tried, an example of each kind of disagreement, and how often each kind came."""
+def found() -> tuple[Counter[str], Counter[str], dict[str, str]]:
+    """How often each skill was tried and each kind of disagreement came, and an example of each kind."""
     rng, tried, kinds = random.Random(11), Counter[str](), Counter[str]()
-    examples: dict[str, tuple[str, ...]] = {}
+    examples: dict[str, str] = {}
     homes = [make_home(seed) for seed in range(HOMES)]
     for number in range(STATES):
         if number % STATES_A_HOME == 0:
@@ -260,28 +274,27 @@ def found() -> tuple[Counter[str], dict[str, tuple[str, ...]], Counter[str]]:
         shake(world, rng)
         state = true_state(world)
         near = [t for t in world.things.values() if ("near", t.whole_id or t.id) in state and not t.whole_id]
-        ready = []
-        for skill in body.skills():
-            known = list(world.things.values()) if skill.name == "go_to" else near
-            for thing in rng.sample(known, len(known)):
-                bound = bound_to(skill, world, thing)
-                if bound is not None and all(holds(p, bound, state) for p in skill.preconditions):
-                    ready.append((tried[skill.name], skill.name, bound, skill))
-                    break
-        _, name, bound, skill = min(ready, key=lambda r: r[:2])
+        rarest_first = sorted(body.skills(), key=lambda s: (tried[s.name], s.name))
+        name, bound, skill = next(_possible(rarest_first, world, near, state, rng))
         tried[name] += 1
         for kind in disagreements(skill, bound, body, state):
             kinds[kind] += 1
-            examples.setdefault(kind, (str(name), str(bound)))
-    return tried, examples, kinds
+            examples.setdefault(kind, f"{name} {bound}")
+    return tried, kinds, examples
 
 
-def test_the_kinds_of_disagreement_are_those_that_are_known(found):
-    _, examples, _ = found
-    assert set(examples) == set(DISAGREEMENTS), examples
+def test_the_declared_skills_and_the_world_disagree_only_where_it_is_known_and_why(found):
+    _, kinds, examples = found
+    assert set(kinds) == set(DISAGREEMENTS), {k: examples.get(k) for k in set(kinds) ^ set(DISAGREEMENTS)}
+
+
+def test_most_of_what_is_declared_is_true_word_for_word(found):
+    tried, kinds, _ = found
+    failed = sum(n for kind, n in kinds.items() if not kind.endswith("more is near"))
+    assert failed < 0.2 * tried.total()
 
 
 def test_every_declared_skill_was_tried_often(found):
     tried, _, _ = found
-    assert sum(tried.values()) == STATES and min(tried.values()) >= 100
+    assert tried.total() == STATES and min(tried.values()) >= 100
     assert set(tried) == {s.name for s in EmbodiedSkills(make_home(0)).skills()}
