@@ -10,7 +10,7 @@ Neighbours: the floor below is memory/; sim/episode.py and the ROS nodes drive w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from brain_nodes.brainstem.stop import Brainstem
 from brain_nodes.cerebellum.body import Body
@@ -69,7 +69,7 @@ class Brain:
     def step(self, observation: Observation) -> Action:
         """One tick."""
         result = self.cerebellum.result(observation)
-        percepts = self.thalamus.attend(observation)
+        percepts = _of_own_call(self.thalamus.attend(observation), result)
         self.hippocampus.encode(percepts, result)
         if self.brainstem.stopped:  # a stopped robot goes on seeing and remembering
             return self._done(percepts, result, Hold(observation.stamp_ns, self.brainstem.reason))
@@ -97,3 +97,10 @@ class Brain:
             self._log.append(f"{result.step}: {result.outcome.code.value}{reason}")
         self.trip = Trip(percepts, result, action)
         return action
+
+
+def _of_own_call(percepts: Percepts, result: StepResult | None) -> Percepts:
+    """Percepts that speak of our own call alone: an outcome of any other is none, and a call given up is over."""
+    if result is None:
+        return replace(percepts, outcome=None)
+    return replace(percepts, outcome=result.outcome, running_call="")

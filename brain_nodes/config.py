@@ -31,7 +31,9 @@ class HippocampusConfig:
     support_margin_m: float = _told(0.12, "A thing within this distance of a receptacle's box is in or on it.")
     misses_until_missing: int = _told(1, "So many clear looks without it make an instance missing.")
     recall_deadline_s: float = _told(0.1, "Recall answers by then, partial if it must.")
-    recall_record_budget: int = _told(0, "Most records a memory examines for a cue, in place of the deadline; 0 = none.")
+    recall_record_budget: int = _told(
+        0, "Most records a memory examines for a cue, in place of the deadline; 0 = none."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

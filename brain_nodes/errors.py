@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Planning and execution errors; the root and the store family are in memory/errors.py.
 
-    NeuraxisError
-    |- PlanError              300
-    |  |- NoPlanFound         301
-    |  |- UnknownSkill        302
-    |  '- ModelUnavailable    303
-    '- ExecutionError         400
-       |- PreconditionFailed  401
-       |- Preempted           402
-       '- Stopped             403
+NeuraxisError
+|- PlanError              300
+|  |- NoPlanFound         301
+|  |- UnknownSkill        302
+|  '- ModelUnavailable    303
+'- ExecutionError         400
+   |- PreconditionFailed  401
+   |- Preempted           402
+   '- Stopped             403
 """
 
 from __future__ import annotations

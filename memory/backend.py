@@ -151,8 +151,15 @@ class Backend(Protocol):
         ...
 
     def expand(
-        self, robot: str, frontier: tuple[str, ...], *, predicates: tuple[str, ...] = (), reverse: bool = False,
-        valid_at_ns: int | None = None, recorded_at_ns: int | None = None, limit: int = 1000,
+        self,
+        robot: str,
+        frontier: tuple[str, ...],
+        *,
+        predicates: tuple[str, ...] = (),
+        reverse: bool = False,
+        valid_at_ns: int | None = None,
+        recorded_at_ns: int | None = None,
+        limit: int = 1000,
     ) -> tuple[Record, ...]:
         """Relations that leave (or, reversed, reach) any node of the frontier, in log order; limit 0 = all.
 

@@ -99,21 +99,36 @@ class Draft:
         return replace(found, records=tuple(ranked[: query.limit or None]))
 
     def expand(
-        self, frontier: tuple[str, ...], *, predicates: tuple[str, ...] = (), reverse: bool = False,
-        valid_at_ns: int | None = None, recorded_at_ns: int | None = None, limit: int = 1000,
+        self,
+        frontier: tuple[str, ...],
+        *,
+        predicates: tuple[str, ...] = (),
+        reverse: bool = False,
+        valid_at_ns: int | None = None,
+        recorded_at_ns: int | None = None,
+        limit: int = 1000,
     ) -> tuple[Relation, ...]:
         """Relations that leave (or, reversed, reach) the frontier, in log order; limit 0 = all."""
         stored = self._backend.expand(
-            self.robot, frontier, predicates=predicates, reverse=reverse, valid_at_ns=valid_at_ns,
-            recorded_at_ns=recorded_at_ns, limit=limit + len(self._retired) if limit else 0,
+            self.robot,
+            frontier,
+            predicates=predicates,
+            reverse=reverse,
+            valid_at_ns=valid_at_ns,
+            recorded_at_ns=recorded_at_ns,
+            limit=limit + len(self._retired) if limit else 0,
         )
         asked = Query(
-            robot=self.robot, kinds=(Relation.kind,), valid_at_ns=valid_at_ns, recorded_at_ns=recorded_at_ns,
+            robot=self.robot,
+            kinds=(Relation.kind,),
+            valid_at_ns=valid_at_ns,
+            recorded_at_ns=recorded_at_ns,
             history=recorded_at_ns is not None,
         )
         staged = () if recorded_at_ns is not None else tuple(filter(asked.matches, self._staged.values()))
         edges = [
-            edge for edge in (*stored, *staged)
+            edge
+            for edge in (*stored, *staged)
             if isinstance(edge, Relation)
             and (edge.object if reverse else edge.subject) in frontier
             and (not predicates or edge.predicate in predicates)

@@ -56,7 +56,9 @@ class Facts:
 
     def _since(self, subject: str, predicate: str, stamp_ns: int) -> list[Relation]:
         asked = Query(
-            robot=self._draft.robot, kinds=(Relation.kind,), since_ns=stamp_ns - 1,
+            robot=self._draft.robot,
+            kinds=(Relation.kind,),
+            since_ns=stamp_ns - 1,
             equals=(("subject", subject), ("predicate", predicate)),
         )
         return [r for r in self._draft.find(asked).records if isinstance(r, Relation)]

@@ -65,7 +65,12 @@ class LifelongMemory:
 
     @classmethod
     def open(
-        cls, url: str, *, robot: str = "robot", memories: Collection[str] = MEMORIES, clock: Clock = time.time_ns,
+        cls,
+        url: str,
+        *,
+        robot: str = "robot",
+        memories: Collection[str] = MEMORIES,
+        clock: Clock = time.time_ns,
         continue_: bool = False,
     ) -> LifelongMemory:
         """Open the store a URL names.

@@ -116,8 +116,11 @@ class Search:
         records = fuse_records(rankings)[: k or None]
         tallies = self._draft.tallies(*(record.id for record in records))
         return Answer(
-            tuple(records), self._examined, self._complete,
-            {one: tally.last_seen_ns for one, tally in tallies.items()}, frozenset(self._contradicted(records)),
+            tuple(records),
+            self._examined,
+            self._complete,
+            {one: tally.last_seen_ns for one, tally in tallies.items()},
+            frozenset(self._contradicted(records)),
         )
 
     def _contradicted(self, records: Iterable[Record]) -> Iterable[str]:

@@ -34,7 +34,15 @@ class SemanticMemory:
         self._facts = Facts(draft)
 
     def learn(
-        self, scope: str, subject: str, value: str, success: bool, stamp_ns: int, *, map_id: str = "", text: str = "",
+        self,
+        scope: str,
+        subject: str,
+        value: str,
+        success: bool,
+        stamp_ns: int,
+        *,
+        map_id: str = "",
+        text: str = "",
         evidence: tuple[str, ...] = (),
     ) -> Lesson:
         """Count one more success or failure of `value` for (scope, subject); returns the lesson as it now stands."""
@@ -43,13 +51,24 @@ class SemanticMemory:
         before = self._draft.get(lesson_id).get(lesson_id)
         if not isinstance(before, Lesson):
             before = Lesson(
-                id=lesson_id, robot=robot, version=0, valid_from_ns=stamp_ns, source=Source.REFLECTED, scope=scope,
-                subject=subject, value=value, map_id=map_id,
+                id=lesson_id,
+                robot=robot,
+                version=0,
+                valid_from_ns=stamp_ns,
+                source=Source.REFLECTED,
+                scope=scope,
+                subject=subject,
+                value=value,
+                map_id=map_id,
             )
         after = replace(
-            before, version=before.version + 1, valid_from_ns=min(before.valid_from_ns, stamp_ns),
-            text=text or before.text, evidence=tuple(dict.fromkeys((*before.evidence, *evidence)))[-EVIDENCE_KEPT:],
-            successes=before.successes + success, failures=before.failures + (not success),
+            before,
+            version=before.version + 1,
+            valid_from_ns=min(before.valid_from_ns, stamp_ns),
+            text=text or before.text,
+            evidence=tuple(dict.fromkeys((*before.evidence, *evidence)))[-EVIDENCE_KEPT:],
+            successes=before.successes + success,
+            failures=before.failures + (not success),
         )
         self._draft.stage(after)
         if before.version:
@@ -110,8 +129,10 @@ class SemanticMemory:
         names = self.names_of(subject) if subject else ("",)
         lessons = [] if cue.predicate else _best_first(self._lookup(search, cue, Lesson.kind, names), cue.map_id)
         facts = [
-            r for r in self._lookup(search, cue, Relation.kind, names)
-            if isinstance(r, Relation) and r.predicate not in spatial.PREDICATES
+            r
+            for r in self._lookup(search, cue, Relation.kind, names)
+            if isinstance(r, Relation)
+            and r.predicate not in spatial.PREDICATES
             and (not cue.map_id or r.map_id in ("", cue.map_id))
         ]
         return search.answer(facts, lessons, k=cue.k)

@@ -65,9 +65,7 @@ class SpatialMemory:
         """
         before = self._tally_of(instance_id)
         n = before.sightings + 1
-        triples = [
-            _welford(m, s, x, n) for m, s, x in zip(before.mean_m, before.spread_m, position_m, strict=True)
-        ]
+        triples = [_welford(m, s, x, n) for m, s, x in zip(before.mean_m, before.spread_m, position_m, strict=True)]
         (mx, sx), (my, sy), (mz, sz) = triples
         last_seen_ns = max(before.last_seen_ns, stamp_ns)
         self._draft.count(Tally(instance_id, self._draft.robot, last_seen_ns, n, (mx, my, mz), (sx, sy, sz)))
@@ -137,8 +135,12 @@ class SpatialMemory:
     def near(self, position_m: Vector, radius_m: float, map_id: str) -> list[Instance]:
         """Instances of the map within the radius now, nearest first."""
         asked = Query(
-            robot=self._draft.robot, kinds=(Instance.kind,), equals=(("map_id", map_id),), near_m=position_m,
-            within_m=radius_m, valid_at_ns=FOREVER_NS,
+            robot=self._draft.robot,
+            kinds=(Instance.kind,),
+            equals=(("map_id", map_id),),
+            near_m=position_m,
+            within_m=radius_m,
+            valid_at_ns=FOREVER_NS,
         )
         return [r for r in self._draft.find(asked).records if isinstance(r, Instance)]
 

@@ -33,8 +33,15 @@ class TemporalMemory:
         self._draft.stage_once(replace(event, valid_to_ns=event.valid_from_ns + 1) if instant else event)
 
     def events(
-        self, *, since_ns: int | None = None, until_ns: int | None = None, name: str = "", subject: str = "",
-        episode_id: str = "", newest_first: bool = True, k: int = 0,
+        self,
+        *,
+        since_ns: int | None = None,
+        until_ns: int | None = None,
+        name: str = "",
+        subject: str = "",
+        episode_id: str = "",
+        newest_first: bool = True,
+        k: int = 0,
     ) -> list[Event]:
         """Events whose span meets [since_ns, until_ns), by name, by a thing they concern, by episode; k = 0 for all.
 
@@ -42,8 +49,13 @@ class TemporalMemory:
         """
         given = (("name", name), ("subjects", subject), ("episode_id", episode_id))
         asked = Query(
-            robot=self._draft.robot, kinds=(Event.kind,), equals=tuple(pair for pair in given if pair[1]),
-            since_ns=since_ns, until_ns=until_ns, newest_first=newest_first, limit=k,
+            robot=self._draft.robot,
+            kinds=(Event.kind,),
+            equals=tuple(pair for pair in given if pair[1]),
+            since_ns=since_ns,
+            until_ns=until_ns,
+            newest_first=newest_first,
+            limit=k,
         )
         return [record for record in self._draft.find(asked).records if isinstance(record, Event)]
 

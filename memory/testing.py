@@ -189,7 +189,8 @@ class BackendContract:
         assert _ids(backend.expand("robot", ("a", "c"), reverse=True, predicates=("on",))) == ["bonc", "dona"]
         assert _ids(backend.expand("robot", ("a",), valid_at_ns=START_NS + S)) == ["abyc"]
         assert _ids(backend.expand("robot", ("a",), valid_at_ns=FOREVER_NS, recorded_at_ns=before_ns)) == [
-            "aonb", "abyc",
+            "aonb",
+            "abyc",
         ]
         assert _ids(backend.expand("robot", ("a", "b"), limit=1)) == ["bonc"]
         assert len(backend.expand("robot", (*(f"n{n}" for n in range(2000)), "a"), limit=0)) == 2
@@ -274,11 +275,19 @@ class BackendContract:
         backend.close()
         backend.close()
         calls: tuple[Callable[[], object], ...] = (
-            lambda: backend.write(Batch(records=(mug(),))), lambda: backend.get("robot", ("a",)),
-            lambda: backend.find(Query()), lambda: backend.expand("robot", ("a",)), lambda: backend.tallies("robot"),
-            lambda: backend.changes(), lambda: backend.last_sequence(), lambda: backend.counts(),
-            lambda: backend.forget("robot", ("a",)), lambda: backend.maintain("verify"), lambda: backend.robots(),
-            lambda: backend.restore(()), lambda: backend.audits(),
+            lambda: backend.write(Batch(records=(mug(),))),
+            lambda: backend.get("robot", ("a",)),
+            lambda: backend.find(Query()),
+            lambda: backend.expand("robot", ("a",)),
+            lambda: backend.tallies("robot"),
+            lambda: backend.changes(),
+            lambda: backend.last_sequence(),
+            lambda: backend.counts(),
+            lambda: backend.forget("robot", ("a",)),
+            lambda: backend.maintain("verify"),
+            lambda: backend.robots(),
+            lambda: backend.restore(()),
+            lambda: backend.audits(),
         )
         for call in calls:
             _raises(StoreUnavailable, call)
@@ -312,4 +321,3 @@ def _raises(kind: type[Exception], call: Callable[[], object]) -> None:
     except kind:
         return
     raise AssertionError(f"expected {kind.__name__}, got {answer!r}")
-

@@ -66,9 +66,7 @@ def place(believed: Sequence[Relation], incoming: Relation, last_seen_ns: Mappin
     return _with(_until_next(incoming, (*believed, *change.records), here), believed, change)
 
 
-def end(
-    believed: Sequence[Relation], stamp_ns: int, cause: str, last_seen_ns: Mapping[str, int] = _UNSEEN
-) -> Change:
+def end(believed: Sequence[Relation], stamp_ns: int, cause: str, last_seen_ns: Mapping[str, int] = _UNSEEN) -> Change:
     """End whatever holds at the stamp, without a successor; what was confirmed later begins again there."""
     return _end_all(believed, [r for r in believed if _holds_at(r, stamp_ns)], stamp_ns, cause, last_seen_ns)
 
@@ -84,14 +82,31 @@ def is_functional(predicate: str) -> bool:
 
 
 def relation(
-    *, robot: str, subject: str, predicate: str, object: str, valid_from_ns: int, source: Source = Source.SEEN,
-    evidence: tuple[str, ...] = (), confidence: float = 1.0, map_id: str = "", map_revision: str = "",
+    *,
+    robot: str,
+    subject: str,
+    predicate: str,
+    object: str,
+    valid_from_ns: int,
+    source: Source = Source.SEEN,
+    evidence: tuple[str, ...] = (),
+    confidence: float = 1.0,
+    map_id: str = "",
+    map_revision: str = "",
 ) -> Relation:
     """A first version with the id its content gives it."""
     return Relation(
-        id=relation_id(robot, subject, predicate, object, valid_from_ns), robot=robot, subject=subject,
-        predicate=predicate, object=object, valid_from_ns=valid_from_ns, source=source, evidence=evidence,
-        confidence=confidence, map_id=map_id, map_revision=map_revision,
+        id=relation_id(robot, subject, predicate, object, valid_from_ns),
+        robot=robot,
+        subject=subject,
+        predicate=predicate,
+        object=object,
+        valid_from_ns=valid_from_ns,
+        source=source,
+        evidence=evidence,
+        confidence=confidence,
+        map_id=map_id,
+        map_revision=map_revision,
     )
 
 

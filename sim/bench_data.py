@@ -148,6 +148,8 @@ def _open_text(folder: Path, name: str) -> tuple[str, str]:
             continue
         try:
             blob = path.read_bytes()
+            if not blob:
+                raise SuiteError(f"{path}: is empty")
             return path.name, (gzip.decompress(blob) if path.suffix == ".gz" else blob).decode("utf-8")
         except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
             raise SuiteError(f"{path}: cannot be read ({error})") from error

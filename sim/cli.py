@@ -22,7 +22,7 @@ from sim.bench_data import SUBSETS
 from sim.errors import SuiteError
 from sim.report import write_report
 from sim.results import as_object, episode_table, paired_table, published_table, table
-from sim.runner import ARMS, PLANNERS, RESULTS, SUITES, Run, RunConfig, make_suite, play_run
+from sim.runner import ARMS, PLANNERS, RESULTS, SUITES, Run, RunConfig, check_folder, make_suite, play_run
 from sim.scoring import EpisodeResult, paired
 from sim.trace import write_whole
 
@@ -37,9 +37,7 @@ def register(application: typer.Typer) -> None:
 
 def run(
     suite: Annotated[str, typer.Option(help=f"Which episodes: {', '.join(SUITES)}.")] = "home",
-    data: Annotated[
-        str, typer.Option(help="Folder of EmbodiedBench's files.", envvar=DATA_VARIABLE)
-    ] = "",
+    data: Annotated[str, typer.Option(help="Folder of EmbodiedBench's files.", envvar=DATA_VARIABLE)] = "",
     subset: Annotated[str, typer.Option(help="Only this subset (eb-alfred) or task family (home).")] = "",
     episodes: Annotated[int, typer.Option(help="How many; 0 = all (home: 10).")] = 0,
     mode: Annotated[str, typer.Option(help="benchmark (find teleports) or embodied (walk, look, open).")] = "benchmark",
@@ -63,7 +61,10 @@ def run(
         if store:
             raise SuiteError("--against plays on fresh stores, so it goes without --store")
         arms.append(dataclasses.replace(config, memory=against))
-    played = [_play_arm(arm, out / arm.memory if against else out, console) for arm in arms]
+    folders = [out / arm.memory if against else out for arm in arms]
+    for folder in folders:
+        check_folder(folder)
+    played = [_play_arm(arm, folder, console) for arm, folder in zip(arms, folders, strict=True)]
     answer = played[0][1]
     if against:
         comparison = paired(played[0][0].results, played[1][0].results, step_limit=played[0][0].limit_steps)

@@ -28,6 +28,7 @@ from sim.view import visible
 from sim.world import Cell, Thing, World
 
 SAME_M = 0.6  # a thing this far from where it was said to be is not the one that was meant
+EXACT_M = 0.05  # a thing this close to where it was said to be surely is
 CELLS_PER_TICK = 4
 LOOKS = 4
 LEVEL_PITCH_RAD = 0.35
@@ -96,8 +97,9 @@ class EmbodiedSkills:
 
     def find(self, target: Target) -> Thing | None:
         """The thing of this class at this place, if it is in reach and in view."""
-        near = (t for t in self.world.things.values() if _is_called(t, target.label) and _away_m(t, target) <= SAME_M)
-        candidates = [t for t in near if in_reach(self.world, t) and visible(self.world, t, self.camera)]
+        near = [t for t in self.world.things.values() if _is_called(t, target.label) and _away_m(t, target) <= SAME_M]
+        exact = [t for t in near if _away_m(t, target) <= EXACT_M]  # its twin beside it is not what was meant
+        candidates = [t for t in exact or near if in_reach(self.world, t) and visible(self.world, t, self.camera)]
         return min(candidates, key=lambda t: (t.label != target.label, _away_m(t, target)), default=None)
 
     def _located(self, target: Target) -> Target:

@@ -100,6 +100,10 @@ class BenchmarkBody:
         """Nothing: it teleports."""
         return 0.0
 
+    def rest(self) -> None:
+        """A tick without a skill; what the last find showed is shown no longer."""
+        self._found = False
+
     def act(self, phrase: str) -> tuple[bool, str]:
         """Carry out one phrase."""
         succeeded, sentence = self.acting.act(phrase)
@@ -141,6 +145,9 @@ class EmbodiedBody:
     def start(self, call: SkillCall) -> SkillRun:
         """Begin a call."""
         return self.acting.start(call)
+
+    def rest(self) -> None:
+        """A tick without a skill; the camera goes on."""
 
     @property
     def distance_m(self) -> float:
@@ -239,7 +246,9 @@ class HouseholdEnvironment:
         self._outcome = None
         if isinstance(action, SkillCall):
             self._carry_on(action, before)
-        elif isinstance(action, Hold):
+        else:
+            self.body.rest()
+        if isinstance(action, Hold):
             self.stop()
         self._latest = None
         self.ticks += 1
@@ -252,6 +261,8 @@ class HouseholdEnvironment:
         """An action that is none: one invalid action, no step of the environment."""
         self.invalid_actions += 1
         self.feedback = reason
+        self.body.rest()
+        self._latest = None
         self._referee()
 
     def _carry_on(self, call: SkillCall, before: Observation) -> None:

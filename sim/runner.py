@@ -99,16 +99,28 @@ def make_suite(config: RunConfig) -> Suite:
     return EBAlfredSuite(config.mode, Path(config.data), config.episodes, config.subset)
 
 
+def check_folder(out: Path) -> None:
+    """Refuse a folder that holds something other than an earlier run; nothing is changed.
+
+    Raises:
+        SuiteError: it does, or it is no folder.
+    """
+    if out.exists() and not out.is_dir():
+        raise SuiteError(f"{out} is not a folder")
+    earlier = (out / RESULTS).exists() or (out / "traces").is_dir()
+    if out.is_dir() and any(out.iterdir()) and not earlier:
+        raise SuiteError(f"{out} is not empty and no earlier run: give --out another folder")
+
+
 def prepare_folder(out: Path) -> None:
     """An empty folder for a run; an earlier run's folder is emptied, anything else is left alone.
 
     Raises:
         SuiteError: it cannot be made, or holds something that is no run.
     """
+    check_folder(out)
     try:
-        if out.is_dir() and any(out.iterdir()):
-            if not (out / RESULTS).exists() and not (out / "traces").is_dir():
-                raise SuiteError(f"{out} is not empty and no earlier run: give --out another folder")
+        if out.is_dir():
             shutil.rmtree(out)
         (out / "traces").mkdir(parents=True, exist_ok=True)
         (out / "maps").mkdir(exist_ok=True)
@@ -124,6 +136,7 @@ def play_run(config: RunConfig, suite: Suite, out: Path, progress: Progress) -> 
         SuiteError: the folder cannot be used.
     """
     clock = SimClock()
+    _keep_apart(config.store, out)
     memory = _open_memory(config, config.store, clock) if config.store else None
     try:
         prepare_folder(out)
@@ -155,9 +168,21 @@ def _in_lockstep(brain: BrainConfig) -> BrainConfig:
 def _open_memory(config: RunConfig, url: str, clock: SimClock) -> LifelongMemory | None:
     if not config.memories:
         return None
-    return LifelongMemory.open(
-        url, robot=config.brain.robot, memories=config.memories, clock=clock, continue_=config.continue_
-    )
+    try:
+        return LifelongMemory.open(
+            url, robot=config.brain.robot, memories=config.memories, clock=clock, continue_=config.continue_
+        )
+    except ValueError as error:
+        raise SuiteError(f"store {url!r}: {error}") from error
+
+
+def _keep_apart(store: str, out: Path) -> None:
+    """Refuse a store inside the run folder, which is emptied for the run."""
+    path = Path(store.removeprefix("sqlite:///")).resolve()
+    if store.startswith("sqlite:///") and out.resolve() in path.parents:
+        raise SuiteError(
+            f"store {store!r} lies in the run folder {out}, which is emptied first: give --out another one"
+        )
 
 
 def _go_on_after(memory: LifelongMemory | None, clock: SimClock) -> int:

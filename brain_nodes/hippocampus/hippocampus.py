@@ -64,6 +64,7 @@ class Hippocampus:
         self.notebook.begin(session, percepts)
         self.known.places = {p.id: p for p in places}
         self.known.load(*self.notebook.remembered(percepts.map_id, percepts.map_revision))
+        self._check_hand(percepts)
         for place in places:
             self.notebook.place(place)
         self.notebook.commit(percepts.sequence, "begin")
@@ -142,8 +143,7 @@ class Hippocampus:
             if not literal.negated or self.known.before == names[0]:
                 self.known.before = "" if literal.negated else names[0]
         elif literal.predicate == "holding":
-            self.known.holding = "" if literal.negated else names[0]
-            self.known.expected.pop(names[0], None)
+            self._hold(names[0], not literal.negated, source, evidence)
         elif literal.predicate == INSIDE and literal.negated:
             self._retract(names[0], INSIDE, evidence)
         elif literal.predicate == INSIDE and source is Source.TOLD and self.known.value(names[0], INSIDE):
@@ -164,6 +164,24 @@ class Hippocampus:
             self._note_look(names[0])
         elif literal.predicate == "absent":
             self._relate(names[0], "presence", "absent", source, evidence)
+
+    def _hold(self, instance_id: str, held: bool, source: Source, evidence: str) -> None:
+        self.known.holding = instance_id if held else ""
+        self.known.expected.pop(instance_id, None)
+        if held:
+            self.notebook.relate(self.notebook.relation(instance_id, "held_by", ROBOT, source, evidence))
+        else:
+            self.notebook.retract(instance_id, "held_by", evidence)
+
+    def _check_hand(self, percepts: Percepts) -> None:
+        """What was in the hand at the last episode's end: still there, or now somewhere unknown."""
+        for subject in [s for s, p in self.known.relations if p == "held_by"]:
+            self.known.retract(subject, "held_by")
+            if percepts.gripper_holds and not self.known.holding:
+                self.known.holding = subject
+                continue
+            self.notebook.retract(subject, "held_by", subject)
+            self._relate(subject, "presence", MISSING, Source.INFERRED, subject)
 
     def _expect(self, instance_id: str, holder_id: str) -> None:
         """A thing was put somewhere: until it is seen there, it is believed to be at the receptacle's middle."""
@@ -187,7 +205,7 @@ class Hippocampus:
     def _take_sight(self, percepts: Percepts) -> None:
         pairs = associate(percepts, self.known, self.config.merge_radius_m, self.config.support_margin_m)
         seen: dict[str, Percept] = {}
-        for n, (percept, instance_id) in enumerate(pairs):
+        for n, (percept, instance_id) in enumerate(sorted(pairs, key=lambda p: (p[0].label, p[0].position_m))):
             seen[self._see(percept, instance_id, n)] = percept
         for instance_id in sorted(seen, key=lambda i: (-max(self.known.instances[i].size_m), i)):
             self._relate_sight(instance_id, seen[instance_id])
@@ -205,7 +223,8 @@ class Hippocampus:
             )  # fmt: skip
             self.known.add(known)
             self.notebook.instance(known)
-        self.notebook.confirm(known.id, percept)
+        else:
+            self.notebook.confirm(known.id, percept)
         self.known.sighted.add(known.id)
         self.known.expected.pop(known.id, None)
         self.known.misses.pop(known.id, None)
@@ -264,6 +283,8 @@ class Hippocampus:
                 self._note_look(receptacle.id)
 
     def _note_look(self, place_id: str) -> None:
+        if self.known.closed(place_id):
+            return  # whatever was expected: a shut door shows nothing
         before = self.known.looked.get(place_id)
         if before is None or before.valid_from_ns < self._began_ns:
             self.known.looked[place_id] = self.notebook.look(place_id)

@@ -40,7 +40,9 @@ def looked_over(percepts: Percepts, receptacle: Instance, known: WorkingSet) -> 
 
     Into a container one must look from close by; what stands on a table is seen from across the room.
     """
-    if percepts.map_from_camera is None or known.closed(receptacle.id) or known.hidden_in(receptacle.id):
+    if not percepts.healthy or percepts.map_from_camera is None:
+        return False
+    if known.closed(receptacle.id) or known.hidden_in(receptacle.id):
         return False
     eye_m = percepts.map_from_camera.position_m
     reach_m = INTO_M if known.value(receptacle.id, "door") else OVER_M
@@ -49,6 +51,7 @@ def looked_over(percepts: Percepts, receptacle: Instance, known: WorkingSet) -> 
         math.dist(eye_m, (x_m, y_m, z_m)) <= reach_m + max(receptacle.size_m[:2]) / 2
         and _in_image(percepts, receptacle.position_m)
         and _same_room(eye_m, receptacle.position_m, known)
+        and not _obstructed(eye_m, receptacle, known)
     )
 
 
@@ -74,9 +77,8 @@ def room_of(point_m: Vector, known: WorkingSet) -> Place | None:
 
 def _same_room(eye_m: Vector, point_m: Vector, known: WorkingSet) -> bool:
     rooms = [p for p in known.places.values() if max(p.size_m[:2]) > 0.5]
-    if not rooms:
-        return True
-    return any(_holds(p, eye_m) and _holds(p, point_m) for p in rooms)
+    there = [p for p in rooms if _holds(p, point_m)]
+    return not there or any(_holds(p, eye_m) for p in there)
 
 
 def _holds(place: Place, point_m: Vector) -> bool:

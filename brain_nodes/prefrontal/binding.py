@@ -42,9 +42,11 @@ def unbound_labels(goal: Goal, scene: Scene) -> list[str]:
     return lacking
 
 
-def ground(goal: Goal, binding: Binding) -> frozenset[tuple[str, ...]]:
-    """The goal's positive literals about the bound things."""
-    return frozenset((t.predicate, *(binding.get(a, a) for a in t.arguments)) for t in goal.literals if not t.negated)
+def ground(goal: Goal, binding: Binding, *, negated: bool = False) -> frozenset[tuple[str, ...]]:
+    """What the goal wants to hold of the bound things; with negated, what it wants not to hold."""
+    return frozenset(
+        (t.predicate, *(binding.get(a, a) for a in t.arguments)) for t in goal.literals if t.negated is negated
+    )
 
 
 def satisfied(goal: Goal, binding: Binding, scene: Scene) -> bool:

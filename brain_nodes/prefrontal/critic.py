@@ -25,7 +25,8 @@ class Critic:
         if len(step.targets) != len(skill.parameters):
             return Verdict(False, "WRONG_ARGUMENTS", f"{step} has {len(step.targets)}, not {len(skill.parameters)}")
         for parameter, name in zip(skill.parameters, step.arguments, strict=True):
-            if name not in (SOMEWHERE, *scene.rooms) and not accepts(parameter, name, scene):
+            known = name in scene.things or name in parameter.names
+            if name not in (SOMEWHERE, *scene.rooms) and not (known and accepts(parameter, name, scene)):
                 return Verdict(False, "WRONG_TARGET", f"{parameter.name} of {step.skill} cannot be {name}")
             if name in scene.gone and name != scene.holding:
                 return Verdict(False, "TARGET_GONE", f"{name} is not where it was")

@@ -16,17 +16,15 @@ import itertools
 import json
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib import resources
 from typing import NamedTuple
 
 import numpy as np
 
 from brain_nodes.prefrontal import wording
+from brain_nodes.prefrontal.grounding_weights import DATA, SLOTS, Weights
 from memory.records import Goal, Literal, Variable
 
-SLOTS = ("family", "object", "receptacle", "movable", "lamp", "sliced")
 OPEN_CLASS = "?"  # the slot is named in the sentence, by words that belong to no class of the model
 ABSENT = ""  # the goal has no such slot
 NO_REQUEST = "none"  # the family of sentences that ask for nothing
@@ -51,13 +49,12 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
 FLOOR = 0.12  # a sentence whose best reading is less likely than this is not understood
 PAIR_WEIGHT = 0.2  # trust in "such slots go together", tuned on valid_unseen
 UNHEARD = 0.7  # set-back of a reading for each class it leaves out that is called by its very name
+UNSAID = 1.5  # ... for each class it brings in that is called by none of its names
 NAME_WEIGHT = 0.4  # share of its namesakes' probability that a class takes when its very name is said
 ABSENT_LABEL = 0.02  # factor for each label of a candidate that `labels` does not list
 _WIDTH = {"family": 5, "object": 6, "receptacle": 6, "movable": 4, "lamp": 4, "sliced": 2}
 _SPREAD = 7.0  # what is this much less likely than the best of its slot, in nats, is not tried
 Filled = tuple[str, ...]  # a name or ABSENT for each of SLOTS
-
-_DATA = resources.files("brain_nodes.prefrontal") / "data"
 
 
 class Mention(NamedTuple):
@@ -65,51 +62,6 @@ class Mention(NamedTuple):
 
     label: str
     role: str
-
-
-@dataclass(frozen=True)
-class Weights:
-    """The learned part, as stored in data/grounding.npz.
-
-    Attributes:
-        codes: uint32 [F], sorted feature codes.
-        table: int8 [F, C], weight of a feature for a class, in units of scales.
-        scales: float32 [C]; biases: float32 [C].
-        classes: Slot -> its class names, in column order; the slots' columns follow one another in the order of SLOTS.
-        pairs: (slot, slot) -> float [classes, classes], log of how much more often than by chance two go together.
-        words: Stems that training met often enough to know.
-    """
-
-    codes: np.ndarray
-    table: np.ndarray
-    scales: np.ndarray
-    biases: np.ndarray
-    classes: Mapping[str, tuple[str, ...]]
-    pairs: Mapping[tuple[str, str], np.ndarray]
-    words: frozenset[str]
-
-    @classmethod
-    def load(cls) -> Weights:
-        """Read the weights that ship with the package."""
-        with resources.as_file(_DATA / "grounding.npz") as path, np.load(path, allow_pickle=False) as stored:
-            header = json.loads(stored["header"].tobytes())
-            pairs = {(a, b): stored[f"{a}_{b}"].astype(np.float32) for a, b in header["pairs"]}
-            classes = {slot: tuple(names) for slot, names in header["classes"].items()}
-            codes, table, scales, biases = (stored[n] for n in ("codes", "table", "scales", "biases"))
-        return cls(codes, table, scales, biases, classes, pairs, frozenset(header["words"]))
-
-    def log_probabilities(self, found: Collection[str]) -> dict[str, np.ndarray]:
-        """Slot -> log-probability of each of its classes, given the features of a sentence."""
-        wanted = np.array(sorted({wording.feature_code(f) for f in found}), dtype=np.uint32)
-        at = np.minimum(np.searchsorted(self.codes, wanted), len(self.codes) - 1)
-        rows = at[self.codes[at] == wanted]
-        total = self.table[rows].sum(axis=0, dtype=np.float32) * self.scales / math.sqrt(max(len(rows), 1))
-        scores, start = {}, 0
-        for slot in SLOTS:
-            part = (total + self.biases)[start : start + len(self.classes[slot])].astype(np.float64)
-            scores[slot] = part - (part.max() + math.log(np.exp(part - part.max()).sum()))
-            start += len(part)
-        return scores
 
 
 class Grounding:
@@ -124,7 +76,7 @@ class Grounding:
     @cache
     def load() -> Grounding:
         """The grounding that ships with the package; the weights are read at the first call."""
-        glosses = json.loads((_DATA / "glosses.json").read_text(encoding="utf-8"))
+        glosses = json.loads((DATA / "glosses.json").read_text(encoding="utf-8"))
         return Grounding(Weights.load(), {label: gloss["names"] for label, gloss in glosses.items()})
 
     def ground(self, instruction: str, *, labels: Collection[str] = (), k: int = 5) -> tuple[Goal, ...]:
@@ -140,14 +92,18 @@ class Grounding:
             At most k goals with their probabilities as confidence; () if no reading is likely enough.
         """
         own = {label: self._class_of(label) for label in sorted(labels)}
-        tokens, mentions = self._recognise(wording.plainly(instruction), [label for label, known in own.items() if known is None])
+        tokens, mentions = self._recognise(
+            wording.plainly(instruction), [label for label, known in own.items() if known is None]
+        )
         words = wording.read_words(tokens)
         if not tokens or wording.forbids(words):
             return ()
         scores = self._weights.log_probabilities(wording.features(words))
         self._favour_names(scores, [w.stem for w in words if not w.aside])
-        named = frozenset(self._called_by_name([w.stem for w in words if not w.aside]))
-        ranked = _ranked(self._readings(scores, {c for c in own.values() if c}, named), mentions)
+        stems = [w.stem for w in words if not w.aside]
+        named = frozenset(self._called_by_name(stems))
+        said = self._called_by_any_name(stems) | {ABSENT, OPEN_CLASS}
+        ranked = _ranked(self._readings(scores, {c for c in own.values() if c}, named, said), mentions)
         if max(ranked.values(), default=0.0) < FLOOR:
             return ()
         return _goals(instruction, ranked, _spellings(own), k)
@@ -209,6 +165,18 @@ class Grounding:
                 called.add(label)
         return called
 
+    def _called_by_any_name(self, stems: Sequence[str]) -> frozenset[str]:
+        phrases = {"".join(stems[i : i + n]) for n in (1, 2, 3) for i in range(len(stems))}
+        return frozenset(label for label, names in self._spelled.items() if names & phrases)
+
+    @cached_property
+    def _spelled(self) -> dict[str, set[str]]:
+        """Class -> its label and all its names, each written as one word in the singular."""
+        return {
+            label: {"".join(map(wording.singular, n.split())) for n in names} | {"".join(wording.label_words(label))}
+            for label, names in self._names.items()
+        }
+
     @cached_property
     def _own_names(self) -> dict[str, str]:
         return {"".join(wording.label_words(label)): label for label in self._names}
@@ -216,9 +184,8 @@ class Grounding:
     @cached_property
     def _namesakes(self) -> dict[str, list[str]]:
         """Class -> the other classes that people call by its name."""
-        spelled = {c: {"".join(map(wording.singular, n.split())) for n in names} for c, names in self._names.items()}
         return {
-            label: [other for other, names in spelled.items() if other != label and own in names]
+            label: [other for other, names in self._spelled.items() if other != label and own in names]
             for own, label in self._own_names.items()
         }
 
@@ -229,12 +196,12 @@ class Grounding:
         return token if wording.singular(token) in self._weights.words else wording.UNKNOWN
 
     def _readings(
-        self, scores: Mapping[str, np.ndarray], present: Collection[str], named: frozenset[str]
+        self, scores: Mapping[str, np.ndarray], present: Collection[str], named: frozenset[str], said: frozenset[str]
     ) -> list[tuple[dict[str, str], float]]:
         """Every combination of likely classes that forms a goal of some family, with its log-weight.
 
         A reading that does without a class that is called by its very name is set back: who says desk means a desk,
-        however seldom apples are put on desks.
+        however seldom apples are put on desks. So is one that brings in a class which is not called by any name.
         """
         columns = [scores[slot].tolist() for slot in SLOTS]
         readings = []
@@ -244,7 +211,9 @@ class Grounding:
                 together = sum(table[choice[a]][choice[b]] for a, b, table in self._pairs)
                 weight = sum(column[c] for column, c in zip(columns, choice, strict=True))
                 unheard = len(named.difference(slots.values()))
-                readings.append((slots, weight + PAIR_WEIGHT * together - UNHEARD * unheard))
+                unsaid = sum(slots[s] not in said for s in SLOTS[1:-1])
+                setback = UNHEARD * unheard + UNSAID * unsaid
+                readings.append((slots, weight + PAIR_WEIGHT * together - setback))
         return readings
 
     @cached_property

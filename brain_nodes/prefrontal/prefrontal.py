@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from brain_nodes.config import PrefrontalConfig
+from brain_nodes.prefrontal.binding import bindings, satisfied
 from brain_nodes.prefrontal.critic import Critic
 from brain_nodes.prefrontal.exploration import SEARCH
 from brain_nodes.prefrontal.grounding import Grounding
@@ -120,8 +121,15 @@ class Prefrontal:
         self.planner_calls += 1
         problem = Problem(self.goals, scene, self._skills, recall, percepts.map_id, self._began_ns, self._guard.banned)
         plan = self.planner.plan(problem)
+        if plan.reason == "GOAL_BELIEVED" and not _reached(plan.goal, scene):
+            plan = Plan(plan.goal, reason="NO_PLAN", planner=plan.planner)
         self._known_before = len(scene.present(_searched(plan)))
         return plan
+
+
+def _reached(goal: Goal | None, scene: Scene) -> bool:
+    """Does the scene show what a planner claims?"""
+    return goal is not None and any(satisfied(goal, b, scene) for b in bindings(goal, scene))
 
 
 def _searched(plan: Plan) -> str:

@@ -93,7 +93,11 @@ class Scene:
 
     def present(self, label: str) -> list[str]:
         """Names of things of this class that may be there, nearest first; slices answer to the whole's name."""
-        fits = [t for t in self.things.values() if t.name not in self.gone and t.label in (label, f"{label}Sliced", f"{label}Basin")]
+        fits = [
+            t
+            for t in self.things.values()
+            if t.name not in self.gone and t.label in (label, f"{label}Sliced", f"{label}Basin")
+        ]
         return [t.name for t in sorted(fits, key=lambda t: (self.away_m(t.name), _number(t.name), t.name))]
 
     def away_m(self, name: str) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from brain_nodes.prefrontal.binding import Binding, bindings, ground, satisfied, unbound_labels
 from brain_nodes.prefrontal.common_sense import furniture
-from brain_nodes.prefrontal.domain import Operator, State, labels_needed, operators, state_of
+from brain_nodes.prefrontal.domain import GroundEffect, Operator, State, labels_needed, operators, state_of
 from brain_nodes.prefrontal.exploration import look_for
 from brain_nodes.prefrontal.forward_search import search
 from brain_nodes.prefrontal.planner import Problem
@@ -21,6 +21,8 @@ from memory.geometry import Vector, planar_distance_m
 from memory.records import INSIDE, Goal, Literal, Plan, Step
 
 TRIED_BINDINGS = 6
+ARRIVED = ("arrived",)  # the goal as one atom: what must hold and what must not
+LEAST = 0.1  # a reading less likely than this, relative to the best, is never worked on
 ALTERNATIVE = 0.5  # a reading this likely, relative to the best, may be worked on while the best cannot
 
 
@@ -36,7 +38,8 @@ class SymbolicPlanner:
         """See planner.Planner."""
         if not problem.goals:
             return Plan(reason="NOT_UNDERSTOOD", planner=self.name)
-        floor = 0.0 if problem.scene.named else ALTERNATIVE * problem.goals[0].confidence
+        least = LEAST * problem.goals[0].confidence
+        floor = least if problem.scene.named else ALTERNATIVE * problem.goals[0].confidence
         for goal in problem.goals:
             if goal.confidence >= floor:
                 found = self._plan_goal(goal, problem)
@@ -47,7 +50,7 @@ class SymbolicPlanner:
             if steps:
                 return Plan(goal, steps, assumes=problem.scene.assumes, planner=self.name)
         for goal in problem.goals:
-            found = self._plan_goal(goal, problem)
+            found = self._plan_goal(goal, problem) if goal.confidence >= least else None
             if found is not None:
                 return found
         missing = unbound_labels(problem.goals[0], problem.scene)
@@ -74,7 +77,10 @@ class SymbolicPlanner:
             for o in operators(problem.skills, problem.scene, names, problem.banned)
             if o.skill != "put_down" or o.arguments[0] in binding.values() or o.arguments[1] in spare
         ]
-        return search(state_of(problem.scene, names), ground(goal, binding), ops, self.max_states)
+        wanted, unwanted = ground(goal, binding), ground(goal, binding, negated=True)
+        arrive = Operator("arrive", (), wanted, unwanted, (GroundEffect(ARRIVED, True),), 0.0)
+        path = search(state_of(problem.scene, names), frozenset({ARRIVED}), [*ops, arrive], self.max_states)
+        return None if path is None else tuple(o for o in path if o is not arrive)
 
     def _look(self, goal: Goal, problem: Problem) -> tuple[Step, ...]:
         if problem.scene.named:

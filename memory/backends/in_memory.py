@@ -85,13 +85,21 @@ class InMemoryBackend:
         return Found(tuple(hits), meter.examined, complete=not meter.cut)
 
     def expand(
-        self, robot: str, frontier: tuple[str, ...], *, predicates: tuple[str, ...] = (), reverse: bool = False,
-        valid_at_ns: int | None = None, recorded_at_ns: int | None = None, limit: int = 1000,
+        self,
+        robot: str,
+        frontier: tuple[str, ...],
+        *,
+        predicates: tuple[str, ...] = (),
+        reverse: bool = False,
+        valid_at_ns: int | None = None,
+        recorded_at_ns: int | None = None,
+        limit: int = 1000,
     ) -> tuple[Record, ...]:
         nodes = frozenset(frontier)
         asked = Query(robot=robot, kinds=(Relation.kind,), valid_at_ns=valid_at_ns, recorded_at_ns=recorded_at_ns)
         edges = (
-            edge for edge in self.find(asked).records
+            edge
+            for edge in self.find(asked).records
             if isinstance(edge, Relation)
             and (edge.object if reverse else edge.subject) in nodes
             and (not predicates or edge.predicate in predicates)

@@ -111,8 +111,15 @@ class SqliteBackend:
         return Found(tuple(hits), meter.examined, complete=not meter.cut)
 
     def expand(
-        self, robot: str, frontier: tuple[str, ...], *, predicates: tuple[str, ...] = (), reverse: bool = False,
-        valid_at_ns: int | None = None, recorded_at_ns: int | None = None, limit: int = 1000,
+        self,
+        robot: str,
+        frontier: tuple[str, ...],
+        *,
+        predicates: tuple[str, ...] = (),
+        reverse: bool = False,
+        valid_at_ns: int | None = None,
+        recorded_at_ns: int | None = None,
+        limit: int = 1000,
     ) -> tuple[Record, ...]:
         end = "object" if reverse else "subject"
         asked = Query(robot=robot, kinds=(Relation.kind,), valid_at_ns=valid_at_ns, recorded_at_ns=recorded_at_ns)

@@ -97,9 +97,18 @@ def checksum_of(line: str) -> int:
 def _row_of(record: Record) -> tuple[Any, ...]:
     line = to_line(record)
     return (
-        record.sequence, record.robot, record.id, record.version, record.kind,
-        record.valid_from_ns, record.valid_to_ns, record.recorded_ns, record.retired_ns,
-        *(getattr(record, name, None) for name in COLUMNS), line, checksum_of(line),
+        record.sequence,
+        record.robot,
+        record.id,
+        record.version,
+        record.kind,
+        record.valid_from_ns,
+        record.valid_to_ns,
+        record.recorded_ns,
+        record.retired_ns,
+        *(getattr(record, name, None) for name in COLUMNS),
+        line,
+        checksum_of(line),
     )
 
 

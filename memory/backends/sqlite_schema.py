@@ -48,6 +48,7 @@ PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {FORMAT};
 """
 
+
 def terms_of(record: Record) -> list[str]:
     """What the terms table finds a record by: its words, and each thing it concerns as "subjects=id"."""
     concerned = [f"subjects={one}" for one in getattr(record, "subjects", ())]  # "=" is in no word

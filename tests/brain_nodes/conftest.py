@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small fakes the regions are tested with: builders of records, a hippocampus with a diary, a body with a script.
+"""Small fakes the regions are tested with: builders of what is sensed and believed, stand-ins for other parts.
+
+Neighbours: diary.py leads a hippocampus through a day, fake_body.py is a body with a script.
 
 Rules of the file: the robot stands at the origin and looks along x unless a test says otherwise; one sample a second.
 """
@@ -7,21 +9,16 @@ Rules of the file: the robot stands at the origin and looks along x unless a tes
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
-from brain_nodes.config import HippocampusConfig
-from brain_nodes.hippocampus.hippocampus import Hippocampus
 from brain_nodes.prefrontal.planner import Problem
 from brain_nodes.prefrontal.scene import Scene, Thing
-from memory.backend import Batch, Receipt
-from memory.backends.in_memory import InMemoryBackend
 from memory.geometry import Pose, Vector, base_from_optical
-from memory.lifelong import MEMORIES, LifelongMemory
 from memory.records import (
-    Action,
     Cue,
     Detection,
     Episode,
@@ -30,8 +27,6 @@ from memory.records import (
     Lesson,
     Literal,
     Observation,
-    Outcome,
-    OutcomeCode,
     Percept,
     Percepts,
     Place,
@@ -40,17 +35,16 @@ from memory.records import (
     Recollection,
     Record,
     Relation,
-    Skill,
-    SkillCall,
     Source,
     Status,
-    Step,
-    StepResult,
     Target,
     Variable,
 )
 from sim.embodied_skills import embodied_skills
 from sim.world import Floor, Robot, World
+
+if TYPE_CHECKING:
+    from tests.brain_nodes.diary import Diary
 
 S = 1_000_000_000
 START_NS = 1_767_225_600 * S  # 2026-01-01T00:00:00Z
@@ -174,246 +168,7 @@ def problem(scene: Scene, *goals: Goal, recall: Callable[[Cue], Recall] | None =
     return Problem(goals=goals, scene=scene, recall=recall or FakeRecall(), **given)
 
 
-# ---------------------------------------------------------------- a hippocampus through a day
-
-
-class CountingBackend(InMemoryBackend):
-    """Keeps the batches it was given."""
-
-    def __init__(self, clock: Callable[[], int]) -> None:
-        super().__init__(clock)
-        self.batches: list[Batch] = []
-
-    def write(self, batch: Batch) -> Receipt:
-        self.batches.append(batch)
-        return super().write(batch)
-
-
-class Diary:
-    """A hippocampus that is led through samples, a second each, and asked what it believes."""
-
-    def __init__(
-        self,
-        memories: Iterable[str] | None = MEMORIES,
-        config: HippocampusConfig | None = None,
-        backend: CountingBackend | None = None,
-        robot: str = "robot",
-    ) -> None:
-        self.backend = backend or CountingBackend(lambda: START_NS)
-        kept = tuple(memories) if memories is not None else ()
-        self.memory = LifelongMemory(self.backend, memories=kept, robot=robot) if memories is not None else None
-        self.hippocampus = Hippocampus(config or HippocampusConfig(), self.memory, robot)
-        self.second = 0
-        self.robot = ORIGIN
-
-    def begin(
-        self, session: str = "day-1", places: tuple[Place, ...] = (), robot: Pose | None = None, **more: object
-    ) -> Diary:
-        self.second += 1
-        self.robot = robot or self.robot
-        first = percepts(second=self.second, robot=self.robot, **more)
-        self.hippocampus.begin(session, first, HOUSEHOLD, places)
-        return self
-
-    def see(self, *seen: Percept, result: StepResult | None = None, robot: Pose | None = None, **more: object) -> Diary:
-        """Encode one sample; the robot stays where it was put last."""
-        self.second += 1
-        self.robot = robot or self.robot
-        sample = percepts(*seen, second=self.second, robot=self.robot, **more)
-        self.hippocampus.encode(sample, result)
-        return self
-
-    def lost(self, *seen: Percept) -> Diary:
-        """Encode a sample taken while the robot does not know where it is."""
-        self.second += 1
-        self.hippocampus.encode(percepts(*seen, second=self.second, robot=None), None)
-        return self
-
-    def end(self, session: str = "day-1", wanted: tuple[str, ...] = ("Mug",)) -> Diary:
-        self.second += 1
-        stamp_ns = at(self.second)
-        episode = Episode(
-            id=session, robot=self.hippocampus.robot, instruction="bring the mug", valid_from_ns=START_NS,
-            valid_to_ns=stamp_ns,
-        )  # fmt: skip
-        self.hippocampus.end(stamp_ns, episode, wanted)
-        return self
-
-    @property
-    def scene(self) -> list[Record]:
-        return [r.record for r in self.hippocampus.recall(Cue(map_id="map-0", k=0)).recollections]
-
-    def things(self, label: str) -> list[Instance]:
-        """Believed instances of a class, from left to right."""
-        found = [r for r in self.scene if isinstance(r, Instance) and r.label == label]
-        return sorted(found, key=lambda i: (-i.position_m[1], i.position_m))
-
-    def the(self, label: str) -> Instance:
-        (only,) = self.things(label)
-        return only
-
-    def fact(self, subject: str, predicate: str) -> Relation | None:
-        facts = [r for r in self.scene if isinstance(r, Relation) and (r.subject, r.predicate) == (subject, predicate)]
-        return facts[0] if facts else None
-
-    def value(self, subject: str, predicate: str) -> str:
-        found = self.fact(subject, predicate)
-        return found.object if found else ""
-
-    def missing(self, label: str) -> bool:
-        return self.value(self.the(label).id, "presence") == "missing"
-
-    @property
-    def rows(self) -> list[Record]:
-        """Everything the store was ever given, in order."""
-        return list(self.backend.changes())
-
-
-@pytest.fixture
-def diary() -> Diary:
-    return Diary().begin()
-
-
-def claimed(
-    skill: str, *targets: Target, expects: tuple[Literal, ...] = (), reason: str = "", works: bool = True
-) -> StepResult:
-    """What a body says became of a step."""
-    code = OutcomeCode.SUCCEEDED if works else OutcomeCode.FAILED
-    return StepResult(Step(skill, targets, "test", expects), Outcome("call", code, reason))
-
-
-def picked_up(thing: Instance, source: str = "somewhere", **more: object) -> StepResult:
-    expects = (is_("holding", thing.id), not_("hand_empty"), not_("inside", thing.id, source))
-    return claimed("pick_up", target(thing), Target(source), expects=expects, **more)
-
-
-def put_down(thing: Instance, receptacle: Instance, **more: object) -> StepResult:
-    expects = (not_("holding", thing.id), is_("hand_empty"), is_("inside", thing.id, receptacle.id))
-    return claimed("put_down", target(thing), target(receptacle), expects=expects, **more)
-
-
-def target(thing: Instance) -> Target:
-    return Target(thing.id, thing.label, thing.position_m)
-
-
-# ---------------------------------------------------------------- a body with a script
-
-
-@dataclass
-class Solid:
-    """One thing of the fake home."""
-
-    label: str
-    position_m: Vector
-    inside: str = ""
-    is_open: bool | None = None
-
-
-def small_home() -> dict[str, Solid]:
-    return {
-        "counter": Solid("CounterTop", (2.5, 0.0, 0.45)),
-        "sofa": Solid("Sofa", (3.5, 2.8, 0.3)),
-        "mug": Solid("Mug", (2.5, 0.3, 0.95), "counter"),
-    }
-
-
-@dataclass
-class FakeBody:
-    """Declares the household's skills and carries them out at once, unless the script says otherwise.
-
-    Attributes:
-        script: By skill, the reasons its next calls fail with, in order.
-        lies: Skills that claim success and do nothing.
-        hangs: Skills that never end.
-    """
-
-    home: dict[str, Solid] = field(default_factory=small_home)
-    script: dict[str, list[str]] = field(default_factory=dict)
-    lies: frozenset[str] = frozenset()
-    hangs: frozenset[str] = frozenset()
-    pose: Pose = ORIGIN
-    held: str = ""
-    ticks: int = 0
-    running: str = ""
-    outcome: Outcome | None = None
-    calls: list[SkillCall] = field(default_factory=list)
-
-    def skills(self) -> tuple[Skill, ...]:
-        return HOUSEHOLD
-
-    def places(self) -> tuple[Place, ...]:
-        return ()
-
-    def start(self, call: SkillCall) -> FakeRun:
-        return FakeRun(self, call)
-
-    def stop(self) -> None:
-        self.outcome = None
-
-    def observe(self) -> Observation:
-        return observation(
-            *self._sight(), second=self.ticks, map_from_base=self.pose, gripper_holds=bool(self.held),
-            running_call=self.running, outcome=self.outcome,
-        )  # fmt: skip
-
-    def step(self, action: Action) -> Observation:
-        """One tick."""
-        self.outcome, self.running = None, ""
-        if isinstance(action, SkillCall):
-            self.calls.append(action)
-            if action.skill in self.hangs:
-                self.running = action.id
-            else:
-                self.outcome = self.start(action).tick(self.observe())
-        self.ticks += 1
-        return self.observe()
-
-    def carry_out(self, call: SkillCall) -> Outcome:
-        reasons = self.script.get(call.skill, [])
-        if reasons:
-            return Outcome(call.id, OutcomeCode.FAILED, reasons.pop(0))
-        if call.skill not in self.lies:
-            self._do(call.skill, *(self._meant(t) for t in call.targets if t.position_m))
-        return Outcome(call.id, OutcomeCode.SUCCEEDED)
-
-    def _meant(self, wanted: Target) -> str:
-        assert wanted.position_m is not None
-        fits = [n for n, t in self.home.items() if t.label == wanted.label]
-        return min(fits, key=lambda n: math.dist(self.home[n].position_m, wanted.position_m or ORIGIN.position_m))
-
-    def _do(self, skill: str, *names: str) -> None:
-        if skill == "go_to":
-            x_m, y_m, _ = self.home[names[0]].position_m
-            yaw_rad = math.atan2(y_m - self.pose.position_m[1], x_m - self.pose.position_m[0])
-            self.pose = facing((x_m, y_m, 0.0), 1.6, yaw_rad)
-        elif skill == "pick_up":
-            self.held, self.home[names[0]].inside = names[0], ""
-        elif skill == "put_down":
-            x_m, y_m, z_m = self.home[names[1]].position_m
-            top_m = z_m + size_of(self.home[names[1]].label)[2] / 2
-            self.home[names[0]] = replace(self.home[names[0]], position_m=(x_m, y_m, top_m + 0.05), inside=names[1])
-            self.held = ""
-
-    def _sight(self) -> Iterator[Detection]:
-        camera_from_map = (self.pose @ CAMERA).inverse()
-        for name, thing in self.home.items():
-            x, y, z = camera_from_map.transform(thing.position_m)
-            if name != self.held and z > 0.05 and max(abs(x), abs(y)) < z and math.dist((0, 0, 0), (x, y, z)) < 6:
-                yield Detection(thing.label, (x, y, z), size_of(thing.label))
-
-
-@dataclass
-class FakeRun:
-    """A skill that ends in its first tick."""
-
-    body: FakeBody
-    call: SkillCall
-
-    def tick(self, observation: Observation) -> Outcome:
-        return self.body.carry_out(self.call)
-
-    def cancel(self, deadline_s: float) -> Outcome:
-        return Outcome(self.call.id, OutcomeCode.PREEMPTED)
+# ---------------------------------------------------------------- what stands in for other parts
 
 
 class FakeGrounding:
@@ -441,3 +196,11 @@ class FakePlanner:
 
 
 MUG_TO_SOFA = goal("place", is_("inside", "object", "receptacle"), object="Mug", receptacle="Sofa")
+
+
+@pytest.fixture
+def diary() -> Diary:
+    """A hippocampus on its first morning, with all memories."""
+    from tests.brain_nodes.diary import Diary
+
+    return Diary().begin()

@@ -14,18 +14,9 @@ from brain_nodes.brain import Brain
 from brain_nodes.config import BrainConfig, BrainstemConfig, CerebellumConfig
 from memory.lifelong import LifelongMemory
 from memory.records import Action, Cue, Episode, Goal, Hold, Instance, Observation, Outcome, OutcomeCode, SkillCall
-from tests.brain_nodes.conftest import (
-    MUG_TO_SOFA,
-    START_NS,
-    CountingBackend,
-    FakeBody,
-    FakeGrounding,
-    Solid,
-    at,
-    goal,
-    is_,
-    small_home,
-)
+from tests.brain_nodes.conftest import MUG_TO_SOFA, START_NS, FakeGrounding, at, goal, is_
+from tests.brain_nodes.diary import CountingBackend
+from tests.brain_nodes.fake_body import FakeBody, Solid, small_home
 
 REGIONS = [c for c in vars(config).values() if dataclasses.is_dataclass(c) and c.__module__ == config.__name__]
 STEPS = ["go_to", "pick_up", "go_to", "put_down"]

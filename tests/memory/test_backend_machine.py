@@ -64,7 +64,8 @@ class TwoStores(RuleBasedStateMachine):
         self.clock.now_ns += step
 
     @rule(
-        seed=st.integers(0, 10**6), names=st.lists(st.tuples(robots, ids, versions), max_size=4),
+        seed=st.integers(0, 10**6),
+        names=st.lists(st.tuples(robots, ids, versions), max_size=4),
         gone=st.lists(st.builds(Retirement, robots, ids, versions), max_size=2),
         key=st.sampled_from(["", "", "k", "l"]),
     )

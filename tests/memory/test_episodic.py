@@ -10,8 +10,12 @@ from memory.samples import START_NS, ContractClock, S
 
 def episode(id, seconds, instruction, goal="", map_id="map-0"):
     return Episode(
-        id=id, valid_from_ns=START_NS + seconds * S, valid_to_ns=START_NS + (seconds + 1) * S, instruction=instruction,
-        goal=goal, map_id=map_id,
+        id=id,
+        valid_from_ns=START_NS + seconds * S,
+        valid_to_ns=START_NS + (seconds + 1) * S,
+        instruction=instruction,
+        goal=goal,
+        map_id=map_id,
     )
 
 

@@ -25,7 +25,12 @@ def test_a_field_of_several_values_equals_each_of_them():
 
 def test_a_span_is_half_open():
     fact = Relation(
-        id="r", valid_from_ns=START_NS, valid_to_ns=START_NS + S, subject="a", predicate="p", object="b",
+        id="r",
+        valid_from_ns=START_NS,
+        valid_to_ns=START_NS + S,
+        subject="a",
+        predicate="p",
+        object="b",
         source=Source.TOLD,
     )
     assert Query(valid_at_ns=START_NS).matches(fact)

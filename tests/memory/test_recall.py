@@ -17,8 +17,13 @@ NOW = START_NS + 100 * S
 
 def fact(subject, predicate, object, seconds=0, source=Source.SEEN):
     return Relation(
-        id="any", subject=subject, predicate=predicate, object=object, valid_from_ns=START_NS + seconds * S,
-        source=source, evidence=("frame-1",),
+        id="any",
+        subject=subject,
+        predicate=predicate,
+        object=object,
+        valid_from_ns=START_NS + seconds * S,
+        source=source,
+        evidence=("frame-1",),
     )
 
 

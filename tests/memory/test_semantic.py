@@ -18,7 +18,11 @@ def memory(request, tmp_path):
 
 def told(subject, predicate, object, seconds=0):
     return Relation(
-        id="any", subject=subject, predicate=predicate, object=object, valid_from_ns=START_NS + seconds * S,
+        id="any",
+        subject=subject,
+        predicate=predicate,
+        object=object,
+        valid_from_ns=START_NS + seconds * S,
         source=Source.TOLD,
     )
 
@@ -36,7 +40,9 @@ def test_a_lesson_counts_and_keeps_its_history(memory):
     assert lesson.evidence == ("ep-0", "ep-1", "ep-2")
     history = memory.backend.find(Query(history=True)).records
     assert [(r.successes, r.failures, r.retired_ns is None) for r in history] == [
-        (1, 0, False), (1, 1, False), (2, 1, True),
+        (1, 0, False),
+        (1, 1, False),
+        (2, 1, True),
     ]
 
 

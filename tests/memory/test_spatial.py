@@ -78,7 +78,12 @@ def test_a_late_sighting_is_cut_in_and_does_not_hide_where_it_is_now(memory, ste
     memory.spatial.see(mug(at_ns=at(-5), x=-3.0))
     step()
     assert [memory.spatial.where_was("mug-1", at(s)).position_m[0] for s in (-5, 0, 4, 5, 9, 10)] == [
-        -3.0, 0.0, 0.0, 1.0, 1.0, 2.0,
+        -3.0,
+        0.0,
+        0.0,
+        1.0,
+        1.0,
+        2.0,
     ]
     assert [i.position_m[0] for i in memory.spatial.instances("map-0")] == [2.0]
 

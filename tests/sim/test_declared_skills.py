@@ -34,7 +34,6 @@ DISAGREEMENTS = {
     "it does not go there": "what a receptacle takes is common sense, which no list of skills tells",
     "it is full": "how much fits is seen when it is tried; from then on the brain believes full(r)",
     "it is not in view": "near means that the arm reaches; a wall, a door or furniture may hide it from where one came",
-    "another of its class": "what is meant is out of view, and a twin within SAME_M of its place is taken for it",
     "drop: more is near": "it lies before the robot, but one must look for it: that is what the declaration costs",
     "go_to: more is near": "neighbours come into reach too; to believe less than is true costs a walk, never a failure",
     "go_to: less is near": "what lies on large furniture can be out of reach from where one stands for the furniture",
