@@ -1,5 +1,5 @@
 # Each target works as the only command in a fresh clone; a second run installs nothing unless setup.py has changed.
-#   make demo    ten household episodes, in a virtual environment of their own
+#   make demo    ten household episodes on two days, with a memory and without, in a virtual environment of their own
 #   make test    style, types, import contracts, tests, doctests
 # PYTHON chooses the interpreter (3.10 to 3.13; after another one, make clean first), PYTEST_ARGS is handed to pytest:
 #   make test PYTHON=python3.12 PYTEST_ARGS=-x
@@ -14,9 +14,7 @@ GROUPS := long neo4j ros habitat gpu
 .PHONY: demo test lint clean $(GROUPS:%=test-%)
 
 demo: $(DEMO)/installed
-	rm -rf $(OUT)
-	$(DEMO)/bin/neuraxis run --suite home --mode embodied --episodes 10 --seed 7 --out $(OUT)
-	@echo "report: $(OUT)/report.html"
+	$(DEMO)/bin/neuraxis run --suite home --mode embodied --episodes 10 --seed 7 --memory full --against none --out $(OUT)
 
 test: lint
 	$(TEST)/bin/python -m pytest -m "not long and not neo4j and not ros and not habitat and not gpu" $(PYTEST_ARGS)

@@ -121,6 +121,8 @@ def paired_table(paired: Paired, one: str, other: str) -> Table:
     shown.add_row(f"solved by {one} only / {other} only", f"{paired.only_a} / {paired.only_b}")
     shown.add_row("exact McNemar p", f"{paired.p_value:.3f}")
     shown.add_row(f"steps, the {paired.both_solved} episodes both solved", f"{paired.steps_difference:+.2f}")
+    shown.add_row(f"... of these with fewer / more steps under {one}", f"{paired.fewer_steps} / {paired.more_steps}")
+    shown.add_row("exact sign test p", f"{paired.steps_p_value:.4f}")
     shown.add_row("steps, a failure counted at the limit", f"{paired.steps_difference_at_limit:+.2f}")
     return shown
 

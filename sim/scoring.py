@@ -294,6 +294,8 @@ class Paired:
         only_a, only_b: Episodes that one solved and the other did not.
         p_value: Exact two-sided McNemar test of success.
         both_solved: Episodes both solved; steps_difference is their mean, 0 if there are none.
+        fewer_steps, more_steps: Of the episodes both solved, those a solved in fewer and in more steps than b.
+        steps_p_value: Exact two-sided sign test of fewer_steps against more_steps.
         steps_difference_at_limit: Mean over all episodes, where a failure counts as step_limit steps.
     """
 
@@ -304,6 +306,9 @@ class Paired:
     p_value: float
     both_solved: int
     steps_difference: float
+    fewer_steps: int
+    more_steps: int
+    steps_p_value: float
     steps_difference_at_limit: float
 
 
@@ -345,6 +350,9 @@ def paired(a: Sequence[EpisodeResult], b: Sequence[EpisodeResult], *, step_limit
         p_value=sign_test(only_a, only_b),
         both_solved=len(both),
         steps_difference=_mean(both),
+        fewer_steps=(fewer := sum(d < 0 for d in both)),
+        more_steps=(more := sum(d > 0 for d in both)),
+        steps_p_value=sign_test(fewer, more),
         steps_difference_at_limit=_mean(limited),
     )
 

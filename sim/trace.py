@@ -134,7 +134,7 @@ def _believed(known: WorkingSet) -> list[dict[str, Any]]:
     return [
         {
             "id": i.id, "label": i.label, "position": _rounded(i.position_m), "inside": known.value(i.id, INSIDE),
-            "missing": known.missing(i.id), "sighted": i.id in known.sighted, "size": _rounded(i.size_m),
+            "missing": known.missing(i.id), "sighted": i.id in known.seen_ns, "size": _rounded(i.size_m),
         }
         for i in known.instances.values()
         if i.id != known.holding

@@ -93,7 +93,7 @@ class Hippocampus:
     def end(self, stamp_ns: int, episode: Episode, wanted: tuple[str, ...]) -> None:
         """Close the episode: keep it, and draw the lessons (where things of each class turned up)."""
         self.notebook.turn_to(stamp_ns)
-        for instance_id in sorted(self.known.sighted):
+        for instance_id in sorted(self.known.seen_ns):
             instance = self.known.instances.get(instance_id)
             holder = self.known.value(instance_id, INSIDE)
             if instance is not None and holder and not self.known.missing(instance_id) and instance.label in wanted:
@@ -225,7 +225,7 @@ class Hippocampus:
             self.notebook.instance(known)
         else:
             self.notebook.confirm(known.id, percept)
-        self.known.sighted.add(known.id)
+        self.known.seen_ns[known.id] = percept.stamp_ns
         self.known.expected.pop(known.id, None)
         self.known.misses.pop(known.id, None)
         if self.known.value(known.id, "presence"):
@@ -313,7 +313,7 @@ class Hippocampus:
         now_ns = self.notebook.now_ns
         found = tuple(
             Recollection(
-                record=r, score=1.0, memory="working", age_ns=max(0, now_ns - r.valid_from_ns),
+                record=r, score=1.0, memory="working", age_ns=max(0, now_ns - self.known.seen_ns.get(r.id, r.valid_from_ns)),
                 epistemic=_EPISTEMIC[r.source], evidence=r.evidence,
             )
             for r in records

@@ -31,7 +31,7 @@ class WorkingSet:
         looked: By id of a receptacle or place: when it was last looked into or over.
         expected: By instance id, the receptacle the robot has just put it in, until it is seen.
         misses: Clear looks in a row without the instance.
-        sighted: Ids seen since the episode began.
+        seen_ns: When each instance was last seen, of those seen since the episode began.
     """
 
     map_id: str = ""
@@ -45,7 +45,7 @@ class WorkingSet:
     looked: dict[str, Event] = field(default_factory=dict)
     expected: dict[str, str] = field(default_factory=dict)
     misses: dict[str, int] = field(default_factory=dict)
-    sighted: set[str] = field(default_factory=set)
+    seen_ns: dict[str, int] = field(default_factory=dict)
 
     def add(self, instance: Instance) -> None:
         """Believe an instance (or its new version)."""

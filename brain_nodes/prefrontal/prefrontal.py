@@ -86,7 +86,7 @@ class Prefrontal:
     def _scene(self, percepts: Percepts, recall: RecallFunction) -> Scene:
         self.recalled = recall(Cue(map_id=percepts.map_id, k=0))
         here_m = percepts.map_from_base.position_m if percepts.map_from_base else None
-        return read_scene(self.recalled, self._skills, percepts.map_id, self._began_ns, here_m)
+        return read_scene(self.recalled, self._skills, percepts.map_id, self._began_ns, here_m, percepts.stamp_ns)
 
     def _advance(self, plan: Plan, percepts: Percepts, scene: Scene) -> Plan:
         """One step on after a success; no steps after a failure."""

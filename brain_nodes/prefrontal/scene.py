@@ -36,6 +36,7 @@ class Scene:
     Attributes:
         full: Receptacles that took nothing more when it was tried.
         tight: Those that were full once: what is taken out makes room for one thing.
+        fresh: Names of what was seen, or put where it is, since the episode began; the rest may be out of date.
         gone: Names that are missing from their place or known not to exist.
         marks: "clean", "hot", "cool", "sliced" by name, only what came about since the episode began.
         looked: When a receptacle or room was last looked over, by name, ns.
@@ -50,6 +51,7 @@ class Scene:
     full: set[str] = field(default_factory=set)
     tight: set[str] = field(default_factory=set)
     marks: dict[str, set[str]] = field(default_factory=dict)
+    fresh: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     near: set[str] = field(default_factory=set)
     before: str = ""
@@ -124,17 +126,30 @@ class Scene:
         return Target(name, thing.label, thing.position_m)
 
 
-def read_scene(recall: Recall, skills: Iterable[Skill], map_id: str, began_ns: int, here_m: Vector | None) -> Scene:
+def read_scene(
+    recall: Recall,
+    skills: Iterable[Skill],
+    map_id: str,
+    began_ns: int,
+    here_m: Vector | None,
+    now_ns: int | None = None,
+) -> Scene:
     """Turn the records of a scene recall into lookups by name.
 
     Args:
-        began_ns: Start of the episode: what was cleaned or heated before does not count.
+        began_ns: Start of the episode: what was cleaned, heated, switched or found full before does not count.
+        now_ns: When the recall was answered, which its ages count from; None = all of it is of this moment.
         here_m: Where the robot stands, map frame; None while not localised.
     """
     listed = body_names(skills)
     scene = Scene(here_m=here_m, named=bool(listed), openable=_openable(skills))
     records = [r.record for r in recall.recollections]
     names = _Names(listed, map_id)
+    scene.fresh = {
+        names(r.record.id)
+        for r in recall.recollections
+        if isinstance(r.record, Instance) and (now_ns is None or now_ns - r.age_ns >= began_ns)
+    }
     for record in records:
         if isinstance(record, Instance):
             name = names(record.id)
@@ -150,6 +165,7 @@ def read_scene(recall: Recall, skills: Iterable[Skill], map_id: str, began_ns: i
             _take(scene, record, names, began_ns)
     for name in listed:
         scene.things.setdefault(name, Thing(name, name.split("_")[0]))
+    scene.fresh.update(listed)
     scene.assumes = tuple(r.id for r in records if isinstance(r, Instance))
     return scene
 
@@ -177,19 +193,22 @@ def _openable(skills: Iterable[Skill]) -> frozenset[str]:
 
 def _take(scene: Scene, relation: Relation, names: _Names, began_ns: int) -> None:
     subject, predicate, value = names(relation.subject), relation.predicate, relation.object
+    since_then = relation.valid_from_ns >= began_ns
     if predicate == INSIDE:
         scene.inside[subject] = names(value)
+        if since_then:
+            scene.fresh.add(subject)
     elif predicate == "door":
         scene.doors[subject] = value
     elif predicate == "power":
-        scene.power[subject] = value
-    elif predicate == "fill":
+        if since_then or subject in scene.fresh:
+            scene.power[subject] = value
+    elif predicate == "fill" and since_then:
         scene.tight.add(subject)
         if value == "full":
             scene.full.add(subject)
-    elif predicate in MARK_PREDICATES:
-        if relation.valid_from_ns >= began_ns:
-            scene.marks.setdefault(subject, set()).add(value)
+    elif predicate in MARK_PREDICATES and since_then:
+        scene.marks.setdefault(subject, set()).add(value)
     elif predicate == "presence" and value != "present":
         scene.gone.add(subject)
     elif predicate == "near":

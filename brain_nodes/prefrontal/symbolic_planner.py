@@ -58,8 +58,10 @@ class SymbolicPlanner:
 
     def _plan_goal(self, goal: Goal, problem: Problem) -> Plan | None:
         ranked = bindings(goal, problem.scene)
-        if any(satisfied(goal, b, problem.scene) for b in ranked):
-            return Plan(goal, reason="GOAL_BELIEVED", planner=self.name)
+        reached = [b for b in ranked if satisfied(goal, b, problem.scene)]
+        if reached:
+            steps = () if any(_fresh(b, problem) for b in reached) else _go_and_see(reached[0], problem)
+            return Plan(goal, steps, reason="" if steps else "GOAL_BELIEVED", planner=self.name)
         possible = [b for b in ranked if not _hopeless(goal, b, problem.scene)]
         for binding in possible[:TRIED_BINDINGS]:
             path = self._solve(goal, binding, problem)
@@ -91,6 +93,22 @@ class SymbolicPlanner:
             if steps:
                 return steps
         return ()
+
+
+def _fresh(binding: Binding, problem: Problem) -> bool:
+    """Has everything the goal is about been seen since the episode began?"""
+    return all(name in problem.scene.fresh or name == problem.scene.holding for name in binding.values())
+
+
+def _go_and_see(binding: Binding, problem: Problem) -> tuple[Step, ...]:
+    """A walk to the first thing that is only remembered to be as the goal wants it; () if the body cannot."""
+    scene = problem.scene
+    for name in binding.values():
+        step = Step("go_to", (scene.target(name),), "see for oneself", (Literal("near", (name,)),))
+        able = any(s.name == step.skill for s in problem.skills)
+        if able and name not in scene.fresh and (step.skill, step.arguments) not in problem.banned:
+            return (step,)
+    return ()
 
 
 def _hopeless(goal: Goal, binding: Binding, scene: Scene) -> bool:

@@ -136,9 +136,11 @@ def lesson(subject: str, value: str, successes: int, scope: str = "where") -> Le
 
 
 def scene(things: Mapping[str, Vector], **fields: object) -> Scene:
-    """A believed scene; a thing is called by its class, with a number after "_" if there are several."""
+    """A believed scene, all seen just now; a thing is called by its class, with a number after "_" if several."""
     believed = {n: Thing(n, n.split("_")[0], p, size_of(n.split("_")[0]), n) for n, p in things.items()}
-    return Scene(things=believed, openable=OPENABLE, here_m=(0.0, 0.0, 0.0), **fields)
+    return Scene(
+        **{"things": believed, "openable": OPENABLE, "here_m": (0.0, 0.0, 0.0), "fresh": set(things), **fields}
+    )
 
 
 def goal(family: str, *literals: Literal, confidence: float = 0.9, **labels: str) -> Goal:

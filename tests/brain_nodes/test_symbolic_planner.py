@@ -213,6 +213,12 @@ def test_a_goal_served_by_another_thing_of_the_class_is_believed():
     assert made.reason == "GOAL_BELIEVED"
 
 
+def test_a_goal_that_is_only_remembered_to_hold_is_gone_to_see():
+    made = plan(kitchen(inside={"Mug": "Sofa"}, fresh=set()), PLACE)
+
+    assert [(s.skill, s.purpose) for s in made.steps] == [("go_to", "see for oneself")]
+
+
 def test_what_is_lacking_is_looked_for():
     made = plan(kitchen(without=("Mug",)), PLACE)
 
