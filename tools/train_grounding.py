@@ -4,8 +4,8 @@
     python -m tools.train_grounding --data ../shared/alfred_language
 
 Reads train.jsonl.gz, valid_unseen.jsonl.gz and placement_counts.json there, and our own glosses.json in
-brain_nodes/prefrontal/data; writes grounding.npz and placement_prior.json beside it; prints the accuracy per slot.
-The same input gives the same bytes.
+brain_nodes/prefrontal/data; writes grounding.npz, placement_prior.json and room_prior.json beside it; prints the
+accuracy per slot. The same input gives the same bytes.
 Neighbours: wording.py gives the features, grounding.py reads the result, grounding_rewording.py
 and grounding_phrases.py make the examples that no person wrote.
 Rules of the file: valid_unseen is only ever scored; no benchmark's instructions are read; every draw comes from one
@@ -70,6 +70,7 @@ COPIES, FRAMED, CHATS = 2, 36000, 3000
 KNOWN_AT, KEPT_AT = 3, 12
 EPOCHS, AVERAGED, BATCH, RATE, DECAY = 6, 3, 64, 0.5, 1e-5
 PRIOR_KEPT, PRIOR_SMOOTHING = 8, 2.0
+ROOM_OF_HUNDRED = {0: "kitchen", 2: "living", 3: "bedroom", 4: "bathroom"}  # AI2-THOR numbers its rooms by kind
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -297,6 +298,20 @@ def placement_prior(counts: Sequence[tuple[str, str, int]], glosses: Glosses) ->
     return prior
 
 
+def room_prior(demonstrations: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Class -> kind of room -> share of the demonstrations about it that took place there."""
+    met: dict[str, Counter[str]] = {}
+    for demonstration in demonstrations:
+        room = ROOM_OF_HUNDRED[int(demonstration["scene"].removeprefix("FloorPlan")) // 100]
+        things = (demonstration[slot] for slot in ("object", "movable", "parent", "lamp"))
+        for thing in {RENAMED.get(t, t) for t in things if t}:
+            met.setdefault(thing, Counter())[room] += 1
+    return {
+        thing: {room: round(n / sum(rooms.values()), 4) for room, n in sorted(rooms.items())}
+        for thing, rooms in sorted(met.items())
+    }
+
+
 def report(name: str, examples: Sequence[Example], reader: grounding.Grounding) -> None:
     """Print the share of instructions whose best reading is right, per slot and in all, and within the best three."""
     hits: Counter[str] = Counter()
@@ -340,6 +355,8 @@ def main() -> None:
     counts = json.loads((options.data / "placement_counts.json").read_text(encoding="utf-8"))
     prior = json.dumps(placement_prior(counts, glosses), indent=1)
     (DATA / "placement_prior.json").write_text(prior + "\n", encoding="utf-8")
+    rooms = json.dumps(room_prior(demonstrations), indent=1)
+    (DATA / "room_prior.json").write_text(rooms + "\n", encoding="utf-8")
     print(f"{len(examples)} examples, {len(model.codes)} features, {time.perf_counter() - started:.0f} s")
     reader = grounding.Grounding.load()
     unseen = instructions(read(options.data / "valid_unseen.jsonl.gz"))

@@ -310,15 +310,19 @@ class Hippocampus:
             *self.known.places.values(), *self.known.instances.values(), *self.known.relations.values(),
             *self.known.looked.values(), *robot,
         ]  # fmt: skip
-        now_ns = self.notebook.now_ns
-        found = tuple(
-            Recollection(
-                record=r, score=1.0, memory="working", age_ns=max(0, now_ns - self.known.seen_ns.get(r.id, r.valid_from_ns)),
-                epistemic=_EPISTEMIC[r.source], evidence=r.evidence,
-            )
-            for r in records
-        )  # fmt: skip
+        found = tuple(map(self._recollected, records))
         return Recall(status=Status.FOUND if found else Status.NONE, recollections=found, examined=len(found))
+
+    def _recollected(self, record: Record) -> Recollection:
+        last_ns = self.known.seen_ns.get(record.id, record.valid_from_ns)
+        return Recollection(
+            record=record,
+            score=1.0,
+            memory="working",
+            age_ns=max(0, self.notebook.now_ns - last_ns),
+            epistemic=_EPISTEMIC[record.source],
+            evidence=record.evidence,
+        )
 
 
 _EPISTEMIC = {

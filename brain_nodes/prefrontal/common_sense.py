@@ -2,8 +2,8 @@
 """What anyone knows of homes before having seen one: where things usually are, which furniture is in which room.
 
 Neighbours: search.py orders its looks by it, until this home's own habits (lessons) say better.
-Rules of the file: general knowledge only; the placement table is learned from people's homes (see NOTICE), the
-room table is our own.
+Rules of the file: general knowledge only; the placement and room tables are learned from people's homes (see NOTICE),
+the furniture of rooms they do not speak of is our own.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ ROOM_FURNITURE = {
     "hall": ("Dresser", "SideTable", "Shelf", "Cabinet", "FloorLamp"),
 }  # fmt: skip
 MOVABLE_RECEPTACLES = frozenset({"Bowl", "Box", "Cup", "Mug", "Plate", "Pan", "Pot"})
+LEARNED_ROOMS = ("kitchen", "living", "bedroom", "bathroom")
 UNKNOWN_ROOM = 0.3
 FLOOR = 0.002  # anything may be anywhere
 
@@ -37,6 +38,14 @@ FLOOR = 0.002  # anything may be anywhere
 def placement_prior() -> dict[str, dict[str, float]]:
     """Object class -> receptacle class -> share of the placements seen in people's homes."""
     path = resources.files("brain_nodes.prefrontal") / "data" / "placement_prior.json"
+    table: dict[str, dict[str, float]] = json.loads(path.read_text(encoding="utf-8"))
+    return table
+
+
+@lru_cache(maxsize=1)
+def room_prior() -> dict[str, dict[str, float]]:
+    """Object or furniture class -> kind of room -> share of what people asked about it."""
+    path = resources.files("brain_nodes.prefrontal") / "data" / "room_prior.json"
     table: dict[str, dict[str, float]] = json.loads(path.read_text(encoding="utf-8"))
     return table
 
@@ -64,6 +73,9 @@ def chance_in_room(label: str, room_name: str) -> float:
     >>> chance_in_room("Fridge", "kitchen") > chance_in_room("Fridge", "bedroom 2")
     True
     """
+    learned = next((r for r in LEARNED_ROOMS if r in room_name.lower()), "")
+    if learned and label in room_prior():
+        return max(FLOOR, room_prior()[label].get(learned, 0.0))
     furniture = next((f for key, f in ROOM_FURNITURE.items() if key in room_name.lower()), None)
     if furniture is None:
         return UNKNOWN_ROOM
