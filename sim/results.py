@@ -119,10 +119,10 @@ def paired_table(paired: Paired, one: str, other: str) -> Table:
         shown.add_column(column, justify="left" if not column else "right")
     shown.add_row("success rate", f"{paired.success_difference:+.3f}")
     shown.add_row(f"solved by {one} only / {other} only", f"{paired.only_a} / {paired.only_b}")
-    shown.add_row("exact McNemar p", f"{paired.p_value:.3f}")
+    shown.add_row("exact McNemar p", _p(paired.p_value))
     shown.add_row(f"steps, the {paired.both_solved} episodes both solved", f"{paired.steps_difference:+.2f}")
     shown.add_row(f"... of these with fewer / more steps under {one}", f"{paired.fewer_steps} / {paired.more_steps}")
-    shown.add_row("exact sign test p", f"{paired.steps_p_value:.4f}")
+    shown.add_row("exact sign test p", _p(paired.steps_p_value))
     shown.add_row("steps, a failure counted at the limit", f"{paired.steps_difference_at_limit:+.2f}")
     return shown
 
@@ -135,12 +135,16 @@ def published_table(folder: Path, subsets: Sequence[str]) -> Table | None:
     with path.open(encoding="utf-8", newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if row.get("env") == "EB-ALFRED"]
     shown = Table(title="EB-ALFRED as published, success in %", caption=PUBLISHED_NOTE)
-    shown.add_column("model")
+    shown.add_column("model", no_wrap=True)
     for name in ("avg", *subsets):
         shown.add_column(name.replace("_", " "), justify="right")
     for row in rows:
         shown.add_row(row.get("model") or "?", *(row.get(n) or "-" for n in ("avg", *subsets)))
     return shown
+
+
+def _p(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.001 else "< 0.001"
 
 
 def _row(shown: Table, name: str, part: Summary) -> None:
