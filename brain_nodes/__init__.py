@@ -9,8 +9,9 @@ Rules of the file: names are imported when first used, so that the face costs no
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from memory.face import lazy as _lazy
 
 if TYPE_CHECKING:
     from brain_nodes.brain import Brain, Trip
@@ -51,14 +52,5 @@ _HOMES = {
     "prefrontal.grounding": ("Grounding",),
     "prefrontal.planner": ("Planner", "Problem"),
 }  # fmt: skip
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME_OF:
-        return getattr(import_module(f"brain_nodes.{_HOME_OF[name]}"), name)
-    raise AttributeError(f"module 'brain_nodes' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = _lazy(__name__, _HOMES)

@@ -11,8 +11,9 @@ records.py. Rules of the file: names are imported when first used, so that `impo
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from memory.face import lazy as _lazy
 
 if TYPE_CHECKING:
     from memory.backend import Backend, Batch, Capability, Found, Receipt, Retirement
@@ -118,14 +119,5 @@ _HOMES = {
     ),
     "registry": ("open_backend",),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME_OF:
-        return getattr(import_module(f"memory.{_HOME_OF[name]}"), name)
-    raise AttributeError(f"module 'memory' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = _lazy(__name__, _HOMES)

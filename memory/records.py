@@ -514,6 +514,30 @@ Action = SkillCall | Command | Hold
 
 
 @dataclass(frozen=True, slots=True)
+class ActionChunk:
+    """Commands for the next ticks, as a policy gives them at once.
+
+    Attributes:
+        rows: [H, A], one row a tick, in the body's own units.
+        stamp_ns: Time of the observation it was computed from; its age counts from here.
+        rate_hz: Rows per second.
+    """
+
+    rows: tuple[tuple[float, ...], ...]
+    stamp_ns: int
+    rate_hz: float
+
+
+@dataclass(frozen=True, slots=True)
+class Affordance:
+    """What an instance lends itself to: (instance, skill, score)."""
+
+    instance_id: str
+    skill: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Variable:
     """One thing a goal speaks of: any instance with this label; different variables are different instances."""
 

@@ -9,8 +9,9 @@ Rules of the file: names are imported when first used, so that the face costs no
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from memory.face import lazy as _lazy
 
 if TYPE_CHECKING:
     from sim.embodied_bench import EBAlfredEnv, load_data
@@ -54,14 +55,5 @@ _HOMES = {
     "scoring": ("EpisodeResult", "Judge", "paired", "summarise"),
     "world": ("World",),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME_OF:
-        return getattr(import_module(f"sim.{_HOME_OF[name]}"), name)
-    raise AttributeError(f"module 'sim' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = _lazy(__name__, _HOMES)

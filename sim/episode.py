@@ -35,9 +35,11 @@ def play(task: Task, session: str, environment: HouseholdEnvironment, player: Pl
             break
         seen, observation = observation, environment.step(action)
         trace.tick(seen, action, environment, brain)
-    if brain is not None:
-        if environment.done:  # what the last step brought about is still to be seen and remembered
+    if environment.done:  # what the last step brought about is still to be seen and remembered
+        if brain is not None:
             brain.step(observation)
+        trace.tick(observation, Hold(observation.stamp_ns, environment.reason), environment, brain)
+    if brain is not None:
         brain.end(environment.clock.now_ns)
     return _result(task, environment, player, brain_calls=brain.prefrontal.planner_calls if brain else 0)
 

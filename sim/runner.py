@@ -199,12 +199,15 @@ def _go_on_after(memory: LifelongMemory | None, clock: SimClock) -> int:
 def _play_one(
     config: RunConfig, suite: Suite, task: Task, session: str, clock: SimClock, brain: Brain | None, out: Path
 ) -> EpisodeResult:
-    trace = Trace({"id": task.id, "session": session, "suite": task.suite, "mode": config.mode, "day": task.day,
-                   "instruction": task.instruction, "memory": config.memory, "planner": config.planner})  # fmt: skip
     try:
         environment = suite.open(task, clock)
     except EpisodeNotLoaded:
         return not_loaded(task.id, task.suite, task.subset, task.instruction)
+    trace = Trace(
+        {"id": task.id, "session": session, "suite": task.suite, "mode": config.mode, "day": task.day,
+         "map_id": environment.world.map_id, "instruction": task.instruction, "memory": config.memory,
+         "planner": config.planner}
+    )  # fmt: skip
     player = _player(config, suite, task, environment, brain, session)
     result = play(task, session, environment, player, trace)
     trace.end(_as_json(result), environment, brain)

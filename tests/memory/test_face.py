@@ -15,7 +15,7 @@ def run(code):
 
 
 def test_every_public_name_is_there():
-    assert sorted(memory.__all__) == sorted(memory._HOME_OF)
+    assert sorted(memory.__all__) == sorted(name for names in memory._HOMES.values() for name in names)
     for name in memory.__all__:
         assert getattr(memory, name).__name__ == name
 
