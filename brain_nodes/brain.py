@@ -81,11 +81,9 @@ class Brain:
         """Close the episode: what was tried, what came of it, kept as a memory."""
         assert self._episode is not None, "end() without begin()"
         goal = self.plan.goal
-        episode = Episode(
-            id=self._episode.id, robot=self._episode.robot, instruction=self._episode.instruction,
-            valid_from_ns=self._episode.valid_from_ns, valid_to_ns=stamp_ns, map_id=self._episode.map_id,
-            goal=str(goal) if goal else "", steps=tuple(self._log), reason=self.plan.reason or "LIMIT",
-            succeeded=self.plan.reason == "GOAL_BELIEVED",
+        episode = replace(
+            self._episode, valid_to_ns=stamp_ns, goal=str(goal) if goal else "", steps=tuple(self._log),
+            reason=self.plan.reason or "LIMIT", succeeded=self.plan.reason == "GOAL_BELIEVED",
         )  # fmt: skip
         wanted = tuple(v.label for v in goal.variables) if goal else ()
         self.hippocampus.end(stamp_ns, episode, wanted)

@@ -79,18 +79,25 @@ class Grounding:
         glosses = json.loads((DATA / "glosses.json").read_text(encoding="utf-8"))
         return Grounding(Weights.load(), {label: gloss["names"] for label, gloss in glosses.items()})
 
-    def ground(self, instruction: str, *, labels: Collection[str] = (), k: int = 5) -> tuple[Goal, ...]:
+    def ground(
+        self, instruction: str, *, labels: Collection[str] = (), also: Collection[str] = (), k: int = 5
+    ) -> tuple[Goal, ...]:
         """The goals the instruction may mean, the likeliest first.
 
         Args:
             instruction: One request in English.
             labels: Class labels known to exist, in the robot's own spelling; empty = anything may exist. Goals of
                 absent classes are kept, behind those that can be carried out.
+            also: Labels the robot's body can name; those that people's homes do not have are understood too, and
+                nothing is taken to be absent for not being among them.
             k: Most candidates to return.
 
         Returns:
             At most k goals with their probabilities as confidence; () if no reading is likely enough.
         """
+        novel = [label for label in also if self._class_of(label) is None]
+        if novel:
+            labels = {*(labels or self._names), *novel}
         own = {label: self._class_of(label) for label in sorted(labels)}
         tokens, mentions = self._recognise(
             wording.plainly(instruction), [label for label, known in own.items() if known is None]

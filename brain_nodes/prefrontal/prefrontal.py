@@ -57,7 +57,8 @@ class Prefrontal:
 
     def begin(self, instruction: str, skills: tuple[Skill, ...], stamp_ns: int) -> Plan:
         """Understand the instruction; the first plan is made by the first review."""
-        self.goals = self.grounding.ground(instruction)
+        named = {n.split("_")[0] for s in skills for p in s.parameters for n in p.names}
+        self.goals = self.grounding.ground(instruction, also=sorted(named))
         self._guard = LoopGuard(self.config)
         self._skills, self._began_ns = skills, stamp_ns
         self.planner_calls = 0

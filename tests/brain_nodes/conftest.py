@@ -179,7 +179,7 @@ class FakeGrounding:
     def __init__(self, *goals: Goal) -> None:
         self.goals = goals
 
-    def ground(self, instruction: str, *, labels: object = (), k: int = 5) -> tuple[Goal, ...]:
+    def ground(self, instruction: str, *, labels: object = (), also: object = (), k: int = 5) -> tuple[Goal, ...]:
         return self.goals
 
 

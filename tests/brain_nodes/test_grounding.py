@@ -244,3 +244,15 @@ def test_people_in_unseen_homes_are_understood_in_every_slot(grounding: Groundin
     assert count == 821
     assert first / count >= 0.74
     assert among_three / count >= 0.89
+
+
+def test_a_label_only_this_body_can_name_is_understood_beside_those_of_homes(grounding):
+    best = grounding.ground("put the wrench in the tool box", also=("Wrench", "ToolBox", "Mug"))[0]
+
+    assert str(best) == "inside(Wrench, ToolBox)"
+
+
+def test_naming_what_a_body_can_name_sets_nothing_back(grounding):
+    sentence = "put the mug on the shelf"
+
+    assert str(grounding.ground(sentence, also=("Wrench",))[0]) == str(grounding.ground(sentence)[0])
