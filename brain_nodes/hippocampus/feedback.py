@@ -47,5 +47,11 @@ def told_by(sentence: str, step: Step) -> tuple[Literal, ...]:
     return ()
 
 
+def out_of_reach(sentence: str, step: Step) -> str:
+    """Name of the target that the body said it could not reach; "" if it said no such thing."""
+    found = _FAR.search(sentence)
+    return _meant(found["thing"], step) if found else ""
+
+
 def _meant(word: str, step: Step) -> str:
     return next((t.name for t in step.targets if word in (t.name, t.label)), word)

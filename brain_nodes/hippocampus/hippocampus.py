@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from brain_nodes.config import HippocampusConfig
 from brain_nodes.hippocampus.association import associate
-from brain_nodes.hippocampus.feedback import told_by
+from brain_nodes.hippocampus.feedback import out_of_reach, told_by
 from brain_nodes.hippocampus.notebook import Notebook
 from brain_nodes.hippocampus.permanence import in_clear_view, looked_over, room_of
 from brain_nodes.hippocampus.working_set import CUT_UP, MISSING, ROBOT, WorkingSet
@@ -117,6 +117,8 @@ class Hippocampus:
             self._believe(step.expects, Source.INFERRED, event_id)
             return
         self._believe(told_by(outcome.reason, step), Source.TOLD, event_id)
+        if (unreached := out_of_reach(outcome.reason, step)) in self.known.instances:
+            self._count_miss(unreached)  # whoever went there and cannot reach it was wrong about the place
         labels = " ".join(t.label for t in step.targets)
         self.notebook.lesson("skill", f"{step.skill} {labels}", outcome.reason or outcome.code.value, False)
 
@@ -272,10 +274,14 @@ class Hippocampus:
                 continue
             if not in_clear_view(percepts, instance, self.known):
                 continue
-            self.known.misses[instance.id] = self.known.misses.get(instance.id, 0) + 1
-            self.notebook.miss(instance.id)
-            if self.known.misses[instance.id] >= self.config.misses_until_missing:
-                self._relate(instance.id, "presence", MISSING, Source.SEEN, instance.id)
+            self._count_miss(instance.id, clear=True)
+
+    def _count_miss(self, instance_id: str, *, clear: bool = False) -> None:
+        """Not where it should be: seen clearly, or (which takes one miss more) only not reached."""
+        self.known.misses[instance_id] = self.known.misses.get(instance_id, 0) + 1
+        self.notebook.miss(instance_id)
+        if self.known.misses[instance_id] >= self.config.misses_until_missing + (not clear):
+            self._relate(instance_id, "presence", MISSING, Source.SEEN, instance_id)
 
     def _note_looks(self, percepts: Percepts) -> None:
         for receptacle in tuple(self.known.instances.values()):

@@ -30,6 +30,7 @@ ROOM_FURNITURE = {
 }  # fmt: skip
 MOVABLE_RECEPTACLES = frozenset({"Bowl", "Box", "Cup", "Mug", "Plate", "Pan", "Pot"})
 LEARNED_ROOMS = ("kitchen", "living", "bedroom", "bathroom")
+SELDOM_ASKED = frozenset({"Safe", "Ottoman", "Cart", "TVStand", "LaundryHamper", "Stool", "Chair", "TowelHolder"})
 UNKNOWN_ROOM = 0.3
 FLOOR = 0.002  # anything may be anywhere
 
@@ -59,7 +60,7 @@ def furniture() -> frozenset[str]:
 
 def can_hold(label: str) -> bool:
     """Can something be put in or on a thing of this class?"""
-    return label in MOVABLE_RECEPTACLES or label in furniture()
+    return label in MOVABLE_RECEPTACLES or label in furniture() or label in SELDOM_ASKED
 
 
 def chance_in(label: str, receptacle_label: str) -> float:

@@ -219,3 +219,15 @@ def test_the_scene_says_how_it_knows(diary):
     by_source = {r.record.source: r.epistemic for r in diary.hippocampus.recall(Cue(map_id="map-0", k=0)).recollections}
 
     assert by_source == {Source.SEEN: Epistemic.OBSERVED, Source.TOLD: Epistemic.TOLD}
+
+
+def test_what_cannot_be_reached_where_it_was_remembered_is_missing_after_a_second_try(diary):
+    diary.see(COUNTER, MUG)
+    mug = diary.the("Mug")
+    far = picked_up(mug, works=False, reason="no Mug in reach within 0.6 m of (1.00, 0.00, 0.90)")
+
+    diary.see(result=far, healthy=False)
+    once = diary.missing("Mug")
+    diary.see(result=far, healthy=False)
+
+    assert (once, diary.missing("Mug")) == (False, True)
