@@ -81,15 +81,20 @@ def run(
 def _play_arm(config: RunConfig, out: Path, console: Console) -> tuple[Run, dict[str, Any]]:
     suite = make_suite(config)
     began = time.perf_counter()
-    with _bar(console) as bar:
-        shown = bar.add_task(f"{suite.name} {config.memory}", total=len(suite.tasks()), success="")
-        solved = [0]
+    bar = _bar(console)
+    shown = bar.add_task(f"{suite.name} {config.memory}", total=len(suite.tasks()), success="")
+    solved = [0]
 
-        def progress(number: int, total: int, result: EpisodeResult) -> None:
-            solved[0] += result.success
-            bar.update(shown, completed=number, success=f"success {solved[0]}/{number}")
+    def progress(number: int, total: int, result: EpisodeResult) -> None:
+        bar.start()
+        solved[0] += result.success
+        bar.update(shown, completed=number, success=f"success {solved[0]}/{number}")
 
+    try:
         played = play_run(config, suite, out, progress)
+    finally:
+        if bar.live.is_started:
+            bar.stop()
     answer = as_object(played, time.perf_counter() - began)
     content = {**answer, "results": [dataclasses.asdict(r) for r in played.results]}
     write_whole(out / RESULTS, [json.dumps(content, indent=1)])
