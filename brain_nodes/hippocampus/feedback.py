@@ -14,6 +14,8 @@ from memory.records import INSIDE, Literal, Step
 _HIDDEN = re.compile(r"\b(?P<thing>\w+) is not visible because it is in (?P<holder>\w+)")
 _ABSENT = re.compile(r"Cannot find (?P<thing>\w+)\. This object may not exist")
 _DOOR = re.compile(r"The (?P<thing>\w+) is already (?P<state>open|closed)")
+_SHUT = re.compile(r"Putting the object on (?P<thing>\w+) failed\. First check whether the receptacle is open")
+_SWITCH = re.compile(r"Turn (?P<state>on|off) action failed")
 _FULL = re.compile(r"The (?P<thing>\w+) is full")
 _FAR = re.compile(r"no (?P<thing>\w+) in reach")
 _HOLDS = re.compile(r"currently holding (?P<thing>\w+)")
@@ -38,6 +40,10 @@ def told_by(sentence: str, step: Step) -> tuple[Literal, ...]:
         return (Literal("absent", (_meant(found["thing"], step),)),)
     if found := _DOOR.search(sentence):
         return (Literal("open", (_meant(found["thing"], step),), negated=found["state"] == "closed"),)
+    if found := _SHUT.search(sentence):
+        return (Literal("open", (_meant(found["thing"], step),), negated=True),)
+    if (found := _SWITCH.search(sentence)) and step.targets:  # it may be in that state already
+        return (Literal("on", (step.targets[0].name,), negated=found["state"] == "off"),)
     if found := _FULL.search(sentence):
         return (Literal("full", (_meant(found["thing"], step),)),)
     if found := _FAR.search(sentence):

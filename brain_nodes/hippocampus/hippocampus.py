@@ -32,6 +32,7 @@ from memory.records import (
     Recall,
     Recollection,
     Record,
+    Relation,
     Skill,
     Source,
     Status,
@@ -148,7 +149,7 @@ class Hippocampus:
             self._hold(names[0], not literal.negated, source, evidence)
         elif literal.predicate == INSIDE and literal.negated:
             self._retract(names[0], INSIDE, evidence)
-        elif literal.predicate == INSIDE and source is Source.TOLD and self.known.value(names[0], INSIDE):
+        elif literal.predicate == INSIDE and source is Source.TOLD and self._known_better(names[0], names[1]):
             pass  # a sentence speaks of some thing of the class; what was seen or done here is about this one
         elif literal.predicate == INSIDE:
             self._relate(names[0], INSIDE, names[1], source, evidence)
@@ -166,6 +167,28 @@ class Hippocampus:
             self._note_look(names[0])
         elif literal.predicate == "absent":
             self._relate(names[0], "presence", "absent", source, evidence)
+
+    def _known_better(self, subject: str, holder: str) -> bool:
+        """Is a told place of some thing of this class contradicted, or used up, by what was done in this episode?
+
+        Where another one of the class was put there by this robot, the sentence is about that one, and this one is
+        hidden in a place unknown.
+        """
+        here = self._since_then(subject, INSIDE)
+        twins = [s for (s, p), r in self.known.relations.items() if p == INSIDE and r.object == holder and s != subject]
+        if not here and any(_class_of(t) == _class_of(subject) and self._since_then(t, INSIDE) for t in twins):
+            self._relate(subject, "presence", "hidden", Source.TOLD, subject)
+            return True
+        return here
+
+    def _since_then(self, subject: str, predicate: str) -> bool:
+        """Did this robot see or do it itself since the episode began?"""
+        relation = self.known.relations.get((subject, predicate))
+        return (
+            relation is not None
+            and self.known.confirmed_ns[(subject, predicate)] >= self._began_ns
+            and relation.source in (Source.SEEN, Source.INFERRED)
+        )
 
     def _hold(self, instance_id: str, held: bool, source: Source, evidence: str) -> None:
         self.known.holding = instance_id if held else ""
@@ -321,6 +344,8 @@ class Hippocampus:
 
     def _recollected(self, record: Record) -> Recollection:
         last_ns = self.known.seen_ns.get(record.id, record.valid_from_ns)
+        if isinstance(record, Relation):
+            last_ns = self.known.confirmed_ns.get((record.subject, record.predicate), last_ns)
         return Recollection(
             record=record,
             score=1.0,
@@ -329,6 +354,11 @@ class Hippocampus:
             epistemic=_EPISTEMIC[record.source],
             evidence=record.evidence,
         )
+
+
+def _class_of(subject: str) -> str:
+    """Class in a body's name: "home-7/Mug_2" is a Mug."""
+    return subject.rpartition("/")[2].partition("_")[0].partition("-")[0]
 
 
 _EPISTEMIC = {

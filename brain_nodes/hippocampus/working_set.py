@@ -25,6 +25,7 @@ class WorkingSet:
 
     Attributes:
         relations: By (subject, predicate), functional ones only; the current one.
+        confirmed_ns: When each relation was last seen, done or told, if nothing but that is new about it.
         near: Ids of what the robot stands at.
         before: Id of what the body was last brought before; "" if nothing.
         holding: Id of what is in the hand; "" if nothing.
@@ -39,6 +40,7 @@ class WorkingSet:
     instances: dict[str, Instance] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
     relations: dict[tuple[str, str], Relation] = field(default_factory=dict)
+    confirmed_ns: dict[tuple[str, str], int] = field(default_factory=dict)
     near: set[str] = field(default_factory=set)
     before: str = ""
     holding: str = ""
@@ -65,6 +67,7 @@ class WorkingSet:
     def put(self, relation: Relation) -> bool:
         """Believe a functional relation; False if nothing changed."""
         key = (relation.subject, relation.predicate)
+        self.confirmed_ns[key] = max(relation.valid_from_ns, self.confirmed_ns.get(key, 0))
         known = self.relations.get(key)
         if known and known.object == relation.object:
             if relation.source is Source.SEEN and known.source is not Source.SEEN:

@@ -58,7 +58,8 @@ def holds(literal: Literal, binding: Binding, scene: Scene) -> bool:
     """Is the literal's predicate believed true of the bound things?"""
     names = tuple(binding.get(a, a) for a in literal.arguments)
     if literal.predicate == INSIDE:
-        return scene.inside.get(names[0], SOMEWHERE) == names[1] and names[0] != scene.holding
+        told = names[0] in scene.hearsay
+        return scene.inside.get(names[0], SOMEWHERE) == names[1] and names[0] != scene.holding and not told
     if literal.predicate == "holding":
         return scene.holding == names[0]
     if literal.predicate == "on":

@@ -22,12 +22,9 @@ from brain_nodes.prefrontal.scene import Scene, read_scene
 from memory.records import Cue, Goal, Percepts, Plan, Recall, Skill, Status, Verdict
 
 TEACHING = (
-    "because it is in",
-    "is already",
-    "currently holding",
-    "is full",
-    "in reach",
-)  # reasons that change what is believed
+    "because it is in", "is already", "currently holding", "is full", "in reach", "whether the receptacle is open",
+    "action failed",
+)  # fmt: skip
 FINAL = frozenset({"GOAL_BELIEVED", "NO_PLAN", "NOT_FOUND", "NOT_UNDERSTOOD", "BUDGET_SPENT", "LOOP"})
 
 

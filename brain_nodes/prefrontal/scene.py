@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from memory.geometry import Vector, planar_distance_m
-from memory.records import INSIDE, Event, Instance, Place, Recall, Relation, Skill, Target
+from memory.records import INSIDE, Event, Instance, Place, Recall, Recollection, Relation, Skill, Source, Target
 
 SOMEWHERE = "somewhere"
 MARK_PREDICATES = frozenset({"cleanliness", "temperature", "sliced"})
@@ -37,6 +37,7 @@ class Scene:
         full: Receptacles that took nothing more when it was tried.
         tight: Those that were full once: what is taken out makes room for one thing.
         fresh: Names of what was seen, or put where it is, since the episode began; the rest may be out of date.
+        hearsay: Names of things whose place was only told: good for looking, not for being done.
         gone: Names that are missing from their place or known not to exist.
         marks: "clean", "hot", "cool", "sliced" by name, only what came about since the episode began.
         looked: When a receptacle or room was last looked over, by name, ns.
@@ -52,6 +53,7 @@ class Scene:
     tight: set[str] = field(default_factory=set)
     marks: dict[str, set[str]] = field(default_factory=dict)
     fresh: set[str] = field(default_factory=set)
+    hearsay: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     near: set[str] = field(default_factory=set)
     before: str = ""
@@ -138,18 +140,15 @@ def read_scene(
 
     Args:
         began_ns: Start of the episode: what was cleaned, heated, switched or found full before does not count.
-        now_ns: When the recall was answered, which its ages count from; None = all of it is of this moment.
+        now_ns: When the recall was answered, which its ages count from; None = go by when each thing became true.
         here_m: Where the robot stands, map frame; None while not localised.
     """
     listed = body_names(skills)
     scene = Scene(here_m=here_m, named=bool(listed), openable=_openable(skills))
     records = [r.record for r in recall.recollections]
     names = _Names(listed, map_id)
-    scene.fresh = {
-        names(r.record.id)
-        for r in recall.recollections
-        if isinstance(r.record, Instance) and (now_ns is None or now_ns - r.age_ns >= began_ns)
-    }
+    of_today = {r.record.id for r in recall.recollections if _last_ns(r, now_ns) >= began_ns}
+    scene.fresh = {names(r.id) for r in records if isinstance(r, Instance) and r.id in of_today}
     for record in records:
         if isinstance(record, Instance):
             name = names(record.id)
@@ -162,7 +161,7 @@ def read_scene(
             scene.looked[names(record.place_id)] = record.valid_from_ns
     for record in records:
         if isinstance(record, Relation):
-            _take(scene, record, names, began_ns)
+            _take(scene, record, names, record.id in of_today)
     for name in listed:
         scene.things.setdefault(name, Thing(name, name.split("_")[0]))
     scene.fresh.update(listed)
@@ -191,13 +190,21 @@ def _openable(skills: Iterable[Skill]) -> frozenset[str]:
     return frozenset(n for s in skills if s.name == "open" for p in s.parameters for n in p.names)
 
 
-def _take(scene: Scene, relation: Relation, names: _Names, began_ns: int) -> None:
+def _last_ns(recollection: Recollection, now_ns: int | None) -> int:
+    """When it was last seen, done or told."""
+    return recollection.record.valid_from_ns if now_ns is None else now_ns - recollection.age_ns
+
+
+def _take(scene: Scene, relation: Relation, names: _Names, since_then: bool) -> None:
     subject, predicate, value = names(relation.subject), relation.predicate, relation.object
-    since_then = relation.valid_from_ns >= began_ns
+    if scene.named and not since_then:
+        return  # a body that goes by names shows no places: what was so in an earlier episode cannot be checked
     if predicate == INSIDE:
         scene.inside[subject] = names(value)
         if since_then:
             scene.fresh.add(subject)
+        if relation.source is Source.TOLD:
+            scene.hearsay.add(subject)
     elif predicate == "door":
         scene.doors[subject] = value
     elif predicate == "power":

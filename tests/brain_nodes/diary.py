@@ -95,10 +95,10 @@ class Diary:
         self.hippocampus.encode(sample, result)
         return self
 
-    def lost(self, *seen: Percept) -> Diary:
+    def lost(self, *seen: Percept, result: StepResult | None = None) -> Diary:
         """Encode a sample taken while the robot does not know where it is."""
         self.second += 1
-        self.hippocampus.encode(percepts(*seen, second=self.second, robot=None), None)
+        self.hippocampus.encode(percepts(*seen, second=self.second, robot=None), result)
         return self
 
     def end(self, session: str = "day-1", wanted: tuple[str, ...] = ("Mug",)) -> Diary:

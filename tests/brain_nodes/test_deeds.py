@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import pytest
 
+from brain_nodes.hippocampus.feedback import told_by
 from memory.records import (
     INSIDE,
     Cue,
     Epistemic,
     Instance,
+    Outcome,
+    OutcomeCode,
     Relation,
     Source,
+    Step,
     StepResult,
     Target,
 )
@@ -27,6 +31,7 @@ from tests.brain_nodes.diary import (
     FAR_MUG,
     MUG,
     SOFA,
+    Diary,
     claimed,
     picked_up,
     put_down,
@@ -231,3 +236,33 @@ def test_what_cannot_be_reached_where_it_was_remembered_is_missing_after_a_secon
     diary.see(result=far, healthy=False)
 
     assert (once, diary.missing("Mug")) == (False, True)
+
+
+def test_a_sentence_about_the_twin_that_was_put_there_tells_that_this_one_is_hidden():
+    diary = Diary(None).begin()
+    put = Step(
+        "put_down", (Target("Mug", "Mug"), Target("Dresser", "Dresser")), expects=(is_(INSIDE, "Mug", "Dresser"),)
+    )
+    diary.lost(result=StepResult(put, Outcome("c1", OutcomeCode.SUCCEEDED)))
+    pick = Step("pick_up", (Target("Mug_2", "Mug"), Target("somewhere")))
+    sentence = "Mug is not visible because it is in Dresser. Go there to pick the object instead."
+
+    diary.lost(result=StepResult(pick, Outcome("c2", OutcomeCode.FAILED, sentence)))
+
+    names = {diary.hippocampus.known.resolve(n) for n in ("Mug", "Mug_2")}
+    assert {n: diary.value(n, INSIDE).endswith("Dresser") for n in names} == {n: not n.endswith("_2") for n in names}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "told"),
+    [
+        ("Putting the object on Fridge failed. First check whether the receptacle is open or not.", "not open(Fridge)"),
+        ("Turn on action failed", "on(Mug)"),
+        ("Turn off action failed", "not on(Mug)"),
+        ("The Fridge is full", "full(Fridge)"),
+    ],
+)
+def test_what_a_failure_tells(sentence, told):
+    step = Step("put_down", (Target("Mug", "Mug"), Target("Fridge", "Fridge")))
+
+    assert [str(t) for t in told_by(sentence, step)] == [told]

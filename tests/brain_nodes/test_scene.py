@@ -3,15 +3,39 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from brain_nodes.prefrontal.scene import Scene, read_scene
-from memory.records import INSIDE, Epistemic, Instance, Recall, Recollection, Record, Relation, Status
+from memory.records import (
+    INSIDE,
+    Epistemic,
+    Instance,
+    Parameter,
+    Recall,
+    Recollection,
+    Record,
+    Relation,
+    Skill,
+    Source,
+    Status,
+)
 
 YESTERDAY_NS, BEGAN_NS, NOW_NS = 1_000, 100_000, 100_500
 
 
+def last_ns(record: Record, seen_ns: int) -> int:
+    return seen_ns if isinstance(record, Instance) else record.valid_from_ns
+
+
 def recalled(*records: Record, seen_ns: int) -> Recall:
     found = tuple(
-        Recollection(record=r, score=1.0, memory="working", age_ns=NOW_NS - seen_ns, epistemic=Epistemic.OBSERVED)
+        Recollection(
+            record=r,
+            score=1.0,
+            memory="working",
+            age_ns=NOW_NS - last_ns(r, seen_ns),
+            epistemic=Epistemic.OBSERVED,
+        )
         for r in records
     )
     return Recall(status=Status.FOUND, recollections=found)
@@ -60,3 +84,18 @@ def test_a_receptacle_found_full_yesterday_may_have_room_today():
     believed = scene(lamp(), fact("fill", "full", YESTERDAY_NS), seen_ns=BEGAN_NS + 1)
 
     assert (believed.full, believed.tight) == (set(), set())
+
+
+def test_a_body_that_goes_by_names_is_not_held_to_the_places_of_an_earlier_episode():
+    find = Skill("find", (Parameter("target", names=("Mug", "Sink")),))
+    inside = Relation(id="i", subject="home-1/Mug", predicate=INSIDE, object="home-1/Sink", valid_from_ns=YESTERDAY_NS)
+
+    believed = read_scene(recalled(inside, seen_ns=YESTERDAY_NS), (find,), "home-1", BEGAN_NS, None, NOW_NS)
+
+    assert believed.inside == {}
+
+
+def test_a_place_that_was_only_told_is_hearsay():
+    told = replace(fact(INSIDE, "table-1", BEGAN_NS + 1), source=Source.TOLD)
+
+    assert scene(lamp(), told, seen_ns=NOW_NS).hearsay == {"lamp-1"}
