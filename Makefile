@@ -1,6 +1,7 @@
 # Each target works as the only command in a fresh clone; a second run installs nothing unless setup.py has changed.
 #   make demo    ten household episodes on two days, with a memory and without, in a virtual environment of their own
 #   make test    style, types, import contracts, tests, doctests
+#   make ros-demo  five episodes over ROS 2, every region a node, in a virtual environment of its own
 # PYTHON chooses the interpreter (3.10 to 3.13; after another one, make clean first), PYTEST_ARGS is handed to pytest:
 #   make test PYTHON=python3.12 PYTEST_ARGS=-x
 
@@ -8,13 +9,17 @@ PYTHON ?= python3
 PYTEST_ARGS ?=
 DEMO := .venv
 TEST := .venv-test
+ROS := .venv-ros
 OUT := runs/demo
 GROUPS := long neo4j ros habitat gpu
 
-.PHONY: demo test lint clean $(GROUPS:%=test-%)
+.PHONY: demo ros-demo test lint clean $(GROUPS:%=test-%)
 
 demo: $(DEMO)/installed
 	$(DEMO)/bin/neuraxis run --suite home --mode embodied --episodes 10 --seed 7 --memory full --against none --out $(OUT)
+
+ros-demo: $(ROS)/installed
+	$(ROS)/bin/neuraxis run --suite home --mode embodied --episodes 5 --seed 7 --ros --out runs/ros-demo
 
 test: lint
 	$(TEST)/bin/python -m pytest -m "not long and not neo4j and not ros and not habitat and not gpu" $(PYTEST_ARGS)
@@ -26,11 +31,14 @@ lint: $(TEST)/installed
 	$(TEST)/bin/lint-imports
 
 # One group of marked tests, such as test-long; its tests say what they need.
-$(GROUPS:%=test-%): test-%: $(TEST)/installed
+$(filter-out test-ros,$(GROUPS:%=test-%)): test-%: $(TEST)/installed
 	$(TEST)/bin/python -m pytest -m $* $(PYTEST_ARGS)
 
+test-ros: $(ROS)/installed
+	$(ROS)/bin/python -m pytest -m ros tests/ros tests/ros_interfaces $(PYTEST_ARGS)
+
 clean:
-	rm -rf $(DEMO) $(TEST) build dist runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(DEMO) $(TEST) $(ROS) build dist runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Editable, so that a changed file is the one that runs.
@@ -42,4 +50,12 @@ $(DEMO)/installed: setup.py pyproject.toml
 $(TEST)/installed: setup.py pyproject.toml
 	$(PYTHON) -m venv $(TEST)
 	$(TEST)/bin/python -m pip install --quiet -e '.[test]'
+	@touch $@
+
+# The wheels of ROS come from the package index; our interfaces and the tests' message packages are built here (2 minutes).
+$(ROS)/installed: setup.py pyproject.toml $(wildcard brain_nodes/interfaces/*/*)
+	$(PYTHON) -m venv $(ROS)
+	$(ROS)/bin/python -m pip install --quiet -e '.[ros,test]'
+	$(ROS)/bin/python tests/ros_interfaces/build_wheels.py --out $(ROS)/wheels
+	$(ROS)/bin/python -m pip install --quiet $(ROS)/wheels/*.whl
 	@touch $@

@@ -27,6 +27,12 @@ ROS_WHEELS = [
 
 GYMNASIUM = "gymnasium>=1.0,<2"
 
+NODES = {
+    **{r: f"brain_nodes.ros.{r}_node" for r in ("thalamus", "hippocampus", "prefrontal", "cerebellum", "brainstem")},
+    "regions": "brain_nodes.ros.regions",
+    "simulator": "sim.ros.free_simulator",
+}
+
 TEST = [
     GYMNASIUM,
     "hypothesis>=6.100",
@@ -58,6 +64,8 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
+        (f"share/{NAME}/launch", [f"launch/{name}.launch.py" for name in ("brain", "robot", "simulation")]),
+        (f"share/{NAME}/launch/params", ["launch/params/brain.yaml"]),
     ],
     zip_safe=False,
     # Only what the code imports today; a package joins this list together with its first import.
@@ -75,7 +83,11 @@ setup(
         "test": TEST,
     },
     entry_points={
-        "console_scripts": [f"{NAME} = brain_nodes.cli:main"],
+        "console_scripts": [
+            f"{NAME} = brain_nodes.cli:main",
+            # For `ros2 run neuraxis NAME`; colcon puts them into lib/neuraxis. They need rclpy.
+            *(f"{name} = {module}:main" for name, module in NODES.items()),
+        ],
         # Each value is a function that is given the typer application and adds its command to it.
         f"{NAME}.commands": ["run = sim.cli:register"],
         "gymnasium.envs": [f"{NAME} = sim.gym_environment:register_envs"],  # gymnasium 1.x waits for the import instead

@@ -69,7 +69,7 @@ class Brain:
     def step(self, observation: Observation) -> Action:
         """One tick."""
         result = self.cerebellum.result(observation)
-        percepts = _of_own_call(self.thalamus.attend(observation), result)
+        percepts = of_own_call(self.thalamus.attend(observation), result)
         self.hippocampus.encode(percepts, result)
         if self.brainstem.stopped:  # a stopped robot goes on seeing and remembering
             return self._done(percepts, result, Hold(observation.stamp_ns, self.brainstem.reason))
@@ -97,7 +97,7 @@ class Brain:
         return action
 
 
-def _of_own_call(percepts: Percepts, result: StepResult | None) -> Percepts:
+def of_own_call(percepts: Percepts, result: StepResult | None) -> Percepts:
     """Percepts that speak of our own call alone: an outcome of any other is none, and a call given up is over."""
     if result is None:
         return replace(percepts, outcome=None)

@@ -9,6 +9,7 @@ code 2 before anything is written.
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from sim.bench_data import SUBSETS
 from sim.errors import SuiteError
@@ -33,6 +35,43 @@ DATA_VARIABLE = "NEURAXIS_EB_DATA"
 def register(application: typer.Typer) -> None:
     """Add the commands of this package."""
     application.command("run")(run)
+    application.add_typer(bench, name="bench")
+
+
+bench = typer.Typer(help="Measure; figures are of this machine, now.", no_args_is_help=True)
+
+
+@bench.callback()
+def _bench() -> None:
+    """Measure; figures are of this machine, now."""
+
+
+@bench.command("ros")
+def bench_over_ros(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """How long a trip over the ROS graph takes: recall, and from an observation to its action."""
+    figures = _over_ros("sim.ros.bench").bench_ros()
+    if as_json:
+        print(json.dumps(figures))
+        return
+    shown = Table(title="over ROS 2, lockstep, ms")
+    for column in ("", "p50", "p95", "p99"):
+        shown.add_column(column)
+    for name, quantiles in figures.items():
+        if isinstance(quantiles, dict):
+            shown.add_row(name, *(f"{quantiles[q]:.2f}" for q in ("p50_ms", "p95_ms", "p99_ms")))
+    Console().print(shown)
+
+
+def _over_ros(module: str) -> Any:
+    """A module of sim/ros, which needs rclpy and our interfaces."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise SuiteError(
+            f"{error.name} is not installed: --ros needs the extra [ros] and the wheel of brain_nodes/interfaces"
+        ) from error
 
 
 def run(
@@ -46,6 +85,7 @@ def run(
     against: Annotated[str, typer.Option(help="Play this memory arm too, and compare episode by episode.")] = "",
     store: Annotated[str, typer.Option(help="Store URL; by default a fresh SQLite file in the run folder.")] = "",
     continue_: Annotated[bool, typer.Option("--continue", help="Go on with a store that holds records.")] = False,
+    ros: Annotated[bool, typer.Option("--ros", help="The regions as ROS 2 nodes, in processes of their own.")] = False,
     seed: Annotated[int, typer.Option(help="Chooses homes, tasks and nights.")] = 0,
     out: Annotated[Path, typer.Option(help="Run folder.")] = Path("runs/latest"),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
@@ -64,7 +104,7 @@ def run(
     folders = [out / arm.memory if against else out for arm in arms]
     for folder in folders:
         check_folder(folder)
-    played = [_play_arm(arm, folder, console) for arm, folder in zip(arms, folders, strict=True)]
+    played = [_play_arm(arm, folder, console, ros) for arm, folder in zip(arms, folders, strict=True)]
     answer = played[0][1]
     if against:
         comparison = paired(played[0][0].results, played[1][0].results, step_limit=played[0][0].limit_steps)
@@ -78,7 +118,8 @@ def run(
         print(json.dumps(answer))
 
 
-def _play_arm(config: RunConfig, out: Path, console: Console) -> tuple[Run, dict[str, Any]]:
+def _play_arm(config: RunConfig, out: Path, console: Console, ros: bool) -> tuple[Run, dict[str, Any]]:
+    player = _over_ros("sim.ros.run").play_run_over_ros if ros else play_run
     suite = make_suite(config)
     began = time.perf_counter()
     bar = _bar(console)
@@ -91,7 +132,7 @@ def _play_arm(config: RunConfig, out: Path, console: Console) -> tuple[Run, dict
         bar.update(shown, completed=number, success=f"success {solved[0]}/{number}")
 
     try:
-        played = play_run(config, suite, out, progress)
+        played: Run = player(config, suite, out, progress)
     finally:
         if bar.live.is_started:
             bar.stop()

@@ -136,19 +136,19 @@ def play_run(config: RunConfig, suite: Suite, out: Path, progress: Progress) -> 
         SuiteError: the folder cannot be used.
     """
     clock = SimClock()
-    _keep_apart(config.store, out)
-    memory = _open_memory(config, config.store, clock) if config.store else None
+    keep_apart(config.store, out)
+    memory = open_memory(config, config.store, clock) if config.store else None
     try:
         prepare_folder(out)
-        memory = memory or _open_memory(config, f"sqlite:///{(out / STORE).resolve()}", clock)
-        number_before = _go_on_after(memory, clock)
-        arm = _in_lockstep(dataclasses.replace(config.brain, memories=config.memories))
+        memory = memory or open_memory(config, f"sqlite:///{(out / STORE).resolve()}", clock)
+        number_before = go_on_after(memory, clock)
+        arm = in_lockstep(dataclasses.replace(config.brain, memories=config.memories))
         brain = Brain(arm, memory, Grounding.load()) if config.planner == "symbolic" else None
         tasks = suite.tasks()
         results = []
         for number, task in enumerate(tasks, start=1):
             session = f"episode-{number_before + number:04d}"
-            results.append(_play_one(config, suite, task, session, clock, brain, out))
+            results.append(play_one(config, suite, task, session, clock, brain, out))
             progress(number, len(tasks), results[-1])
         if memory is not None:
             memory.export(out / "memory.jsonl")
@@ -158,14 +158,20 @@ def play_run(config: RunConfig, suite: Suite, out: Path, progress: Progress) -> 
             memory.close()
 
 
-def _in_lockstep(brain: BrainConfig) -> BrainConfig:
+def in_lockstep(brain: BrainConfig) -> BrainConfig:
     """Deadlines count work, not time, so that a run repeats exactly."""
     budget = brain.hippocampus.recall_record_budget or LOCKSTEP_BUDGET
     hippocampus = dataclasses.replace(brain.hippocampus, recall_record_budget=budget)
     return dataclasses.replace(brain, hippocampus=hippocampus)
 
 
-def _open_memory(config: RunConfig, url: str, clock: SimClock) -> LifelongMemory | None:
+def open_memory(config: RunConfig, url: str, clock: SimClock) -> LifelongMemory | None:
+    """The memories of the arm over the store; None for an arm without any.
+
+    Raises:
+        SuiteError: the URL names no store.
+        StoreError: it cannot be opened, or holds records and was not to be continued.
+    """
     if not config.memories:
         return None
     try:
@@ -176,7 +182,7 @@ def _open_memory(config: RunConfig, url: str, clock: SimClock) -> LifelongMemory
         raise SuiteError(f"store {url!r}: {error}") from error
 
 
-def _keep_apart(store: str, out: Path) -> None:
+def keep_apart(store: str, out: Path) -> None:
     """Refuse a store inside the run folder, which is emptied for the run."""
     path = Path(store.removeprefix("sqlite:///")).resolve()
     if store.startswith("sqlite:///") and out.resolve() in path.parents:
@@ -185,7 +191,7 @@ def _keep_apart(store: str, out: Path) -> None:
         )
 
 
-def _go_on_after(memory: LifelongMemory | None, clock: SimClock) -> int:
+def go_on_after(memory: LifelongMemory | None, clock: SimClock) -> int:
     """Set the clock to the morning after a continued store's last record; how many names of episodes are taken."""
     if memory is None or not memory.began_with:
         return 0
@@ -196,9 +202,10 @@ def _go_on_after(memory: LifelongMemory | None, clock: SimClock) -> int:
     return last
 
 
-def _play_one(
+def play_one(
     config: RunConfig, suite: Suite, task: Task, session: str, clock: SimClock, brain: Brain | None, out: Path
 ) -> EpisodeResult:
+    """Set a task up, play it, leave its trace; a task that cannot be set up is a failed one."""
     try:
         environment = suite.open(task, clock)
     except EpisodeNotLoaded:

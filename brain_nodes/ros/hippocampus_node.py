@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hippocampus as a node: `percepts` and `events` in, `records` out; `~/recall` answers for all memories.
+
+Neighbours: thalamus and cerebellum send, the prefrontal node asks; the store is opened here and nowhere else.
+Rules of the file: in lockstep the store's clock is the stamp of the newest observation, so a replay is equal byte for
+byte; a sample is answered on `records` once it is committed.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from neuraxis_interfaces.msg import Event, Percepts, RecordBatch
+from neuraxis_interfaces.srv import BeginEpisode, Changes, EndEpisode, Forget, Recall, Remember
+
+from brain_nodes.brain import of_own_call
+from brain_nodes.config import HippocampusConfig
+from brain_nodes.hippocampus.hippocampus import Hippocampus
+from brain_nodes.ros import parameters, spinning
+from brain_nodes.ros.conversions import from_percepts, from_skill, from_time, to_header
+from brain_nodes.ros.lifecycle_node import RegionNode
+from brain_nodes.ros.log_services import answer_changes, answer_forget, answer_remember
+from brain_nodes.ros.memory_conversions import (
+    RecordWriter,
+    from_cue,
+    from_record,
+    from_step_event,
+    to_recall,
+    to_record,
+)
+from brain_nodes.ros.samples import Newest, Samples
+from brain_nodes.ros.settings import StoreSettings
+from memory.errors import RejectedInput
+from memory.lifelong import LifelongMemory
+from memory.records import Episode, Place, Status
+
+
+class StampClock:
+    """The store's clock: the newest stamp heard of; free-running, the wall clock."""
+
+    def __init__(self, lockstep: bool) -> None:
+        self.lockstep = lockstep
+        self.now_ns = 1
+
+    def __call__(self) -> int:
+        """Now, ns since the epoch."""
+        return self.now_ns if self.lockstep else time.time_ns()
+
+    def at_least(self, stamp_ns: int) -> None:
+        """Go on to this stamp, never back."""
+        self.now_ns = max(self.now_ns, stamp_ns)
+
+
+class HippocampusNode(RegionNode):
+    """Encode and recall."""
+
+    configs = (HippocampusConfig, StoreSettings)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("hippocampus", **options)
+        self.memory: LifelongMemory | None = None
+
+    def open(self) -> None:
+        """Open the store, make the region."""
+        told = parameters.read(self, StoreSettings)
+        self._stamps = StampClock(self.settings.lockstep)
+        if told.memories:
+            self.memory = LifelongMemory.open(
+                told.store, robot=told.robot, memories=told.memories, clock=self._stamps, continue_=told.continue_
+            )
+        self.region = Hippocampus(parameters.read(self, HippocampusConfig), self.memory, told.robot)
+        self._write = RecordWriter()
+        self._begun: Any = None
+        self._ended: Any = None
+        self._sequence = 0
+        self._newest = Newest()
+        self._samples = Samples(("percepts", "events"))
+        self._records = self.say(RecordBatch, "records")
+        self.hear(Percepts, "percepts", lambda message: self._take("percepts", message))
+        self.hear(Event, "events", lambda message: self._take("events", message))
+        self.serve(Recall, "~/recall", self._recall)
+        self.serve(Changes, "~/changes", lambda q, a: answer_changes(self.memory, q, a))
+        self.serve(Remember, "~/remember", lambda q, a: answer_remember(self.memory, self._stamps(), q, a))
+        self.serve(Forget, "~/forget", lambda q, a: answer_forget(self.memory, q, a))
+        self.serve(BeginEpisode, "~/begin_episode", self._begin)
+        self.serve(EndEpisode, "~/end_episode", self._end)
+
+    def close(self) -> None:
+        """Let go of the store; what was acknowledged is in it."""
+        memory, self.memory = self.memory, None
+        if memory is not None:
+            memory.close()
+
+    def end(self) -> None:
+        """The process ends."""
+        self.close()
+
+    def _begin(self, request: Any, response: Any) -> None:
+        if self._begun is None or self._begun.session != request.session:
+            if not request.session or self._begun is not None:
+                running = self._begun.session if self._begun else ""
+                raise RejectedInput(f"cannot begin {request.session!r}: episode {running!r} is running")
+            percepts = from_percepts(request.percepts)
+            places = tuple(p for p in map(from_record, request.places) if isinstance(p, Place))
+            self._stamps.at_least(percepts.stamp_ns)
+            self.region.begin(request.session, percepts, tuple(map(from_skill, request.skills)), places)
+            self._begun, self._newest = request, Newest()
+        response.applied_sequence = self._applied()
+        self._encode()
+
+    def _end(self, request: Any, response: Any) -> None:
+        if self._begun is None or self._begun.session != request.session:
+            if self._ended is None or self._ended != request.session:
+                raise RejectedInput(f"cannot end {request.session!r}: it is not the running episode")
+        else:
+            self._keep_episode(request)
+        self._samples.forget(request.session)
+        has_episodes = self.memory is not None and self.memory.episodic is not None
+        response.episode_id = request.session if has_episodes else ""
+        response.applied_sequence = self._applied()
+
+    def _keep_episode(self, request: Any) -> None:
+        begun, stamp_ns = self._begun, from_time(request.stamp)
+        episode = Episode(
+            id=request.session, robot=self.region.robot, instruction=begun.instruction,
+            valid_from_ns=from_time(begun.percepts.header.stamp), valid_to_ns=stamp_ns, map_id=begun.percepts.map_id,
+            goal=request.goal, steps=tuple(request.steps), reason=request.reason, succeeded=request.succeeded,
+        )  # fmt: skip
+        self._stamps.at_least(stamp_ns)
+        self.region.end(stamp_ns, episode, tuple(request.wanted))
+        self._begun, self._ended = None, request.session
+
+    def _take(self, part: str, message: Any) -> None:
+        if not self.settings.lockstep:
+            self._take_freely(part, message)
+            return
+        self._samples.add(part, message.session, message.sequence, message)
+        self._encode()
+
+    def _encode(self) -> None:
+        """Every complete sample of this episode, in order."""
+        while self._begun is not None and (sample := self._samples.take(self._begun.session)) is not None:
+            self._encode_one(sample["percepts"], sample["events"])
+
+    def _take_freely(self, part: str, message: Any) -> None:
+        """Percepts with the step result of the same observation, as far as both come."""
+        if self._begun is None:
+            return
+        if part == "events":
+            self._newest.add_result(message.sequence, message if message.has_result else None)
+        else:
+            self._newest.add_percepts(message.sequence, message)
+        while (found := self._newest.take()) is not None:
+            self._encode_one(found[1], found[2])
+
+    def _encode_one(self, percepts_message: Any, event: Any) -> None:
+        result = from_step_event(event) if event is not None else None
+        percepts = of_own_call(from_percepts(percepts_message), result)
+        before = self._applied()
+        self._stamps.at_least(percepts.stamp_ns)
+        self.region.encode(percepts, result)
+        self._sequence = percepts.sequence
+        self._publish_batch(before, percepts.stamp_ns)
+
+    def _publish_batch(self, before: int, stamp_ns: int) -> None:
+        written = list(self.memory.backend.changes(before)) if self.memory is not None else []
+        batch = RecordBatch(
+            header=to_header(stamp_ns, "map"), session=self._begun.session, observation_sequence=self._sequence,
+            key=f"{self._begun.session}/step/{self._sequence}", records=list(map(to_record, written)),
+            first_sequence=before + 1 if written else before, last_sequence=self._applied(),
+            recorded_ns=written[-1].recorded_ns if written else 0,
+        )  # fmt: skip
+        self._records.publish(batch)
+
+    def _recall(self, request: Any, response: Any) -> None:
+        response.status = Status.FAILED.value
+        cue = from_cue(request)
+        to_recall(self.region.recall(cue), response, self._write)
+        if cue.k == 0 and cue.map_id == self.region.known.map_id:
+            response.sighted = list(self.region.known.seen_ns)
+        response.applied_sequence = self._applied()
+        response.session = self._begun.session if self._begun is not None else ""
+        response.observation_sequence = self._sequence
+
+    def _applied(self) -> int:
+        return self.memory.backend.last_sequence() if self.memory is not None else 0
+
+
+def main() -> int:
+    """Executable `hippocampus`."""
+    return spinning.run([HippocampusNode])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
