@@ -57,5 +57,5 @@ $(ROS)/installed: setup.py pyproject.toml $(wildcard brain_nodes/interfaces/*/*)
 	$(PYTHON) -m venv $(ROS)
 	$(ROS)/bin/python -m pip install --quiet -e '.[ros,test]'
 	$(ROS)/bin/python tests/ros_interfaces/build_wheels.py --out $(ROS)/wheels
-	$(ROS)/bin/python -m pip install --quiet $(ROS)/wheels/*.whl
+	$(ROS)/bin/python -m pip install --quiet $(ROS)/wheels/*.whl 'colcon-common-extensions>=0.3,<1'
 	@touch $@
