@@ -34,9 +34,6 @@ NOT_SUPPORTED = "instruction not supported"
 NOT_HOLDING = "Robot is not holding any object"
 DROPPED = ". The robot dropped the object instead."
 
-PUT_DOWN = "put down the object in hand"
-DROP = "drop the object in hand"
-
 EYE_M = 1.65  # camera height EmbodiedBench reckons with: 0.9 + 0.75
 AGENT_Z_M = 0.9  # distances are measured from here
 TILT = 0.9  # the camera follows the target's elevation only so far

@@ -22,6 +22,7 @@ from dataclasses import replace
 
 from memory.records import Effect, Literal, Parameter, Skill
 
+PUT_DOWN, DROP = "put down the object in hand", "drop the object in hand"
 SOMEWHERE = "somewhere"
 KNIVES = ("Knife", "ButterKnife")
 SINKS = ("Sink", "SinkBasin")
@@ -108,7 +109,7 @@ def _put_down(placing: str) -> Skill:
             _now("inside", "?object", "?receptacle"),
             _now("full", "?receptacle", when=(_is("tight", "?receptacle"),)),
         ),
-        phrase="put down the object in hand",
+        phrase=PUT_DOWN,
     )
 
 
@@ -123,7 +124,7 @@ def _drop() -> Skill:
             _now("hand_empty"),
             _now("inside", "?object", SOMEWHERE),
         ),
-        phrase="drop the object in hand",
+        phrase=DROP,
     )
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from memory.records import Effect, Literal, Parameter, Skill
-from sim.benchmark_skills import declared
+from sim.benchmark_skills import DROP, PUT_DOWN, declared
 from sim.home_catalogue import FIXED, OBJECTS
 from sim.household import SLICED
 from sim.world import World
@@ -38,7 +38,7 @@ def action_list(world: World) -> tuple[str, ...]:
     """The phrases EB-ALFRED would list for a home like this one, first instances only: for the benchmark mode."""
     labels = _Labels(world)
     found = (f"find a {label}" for label in labels.all())
-    return (*found, *labels.phrases(), "put down the object in hand", "drop the object in hand")
+    return (*found, *labels.phrases(), PUT_DOWN, DROP)
 
 
 class _Labels:

@@ -13,6 +13,7 @@ from typing import Any
 
 from memory.records import SkillCall, Target
 from sim import household
+from sim.benchmark_skills import PUT_DOWN
 from sim.home_moves import Move, oracle_moves
 from sim.scoring import Condition
 from sim.world import Thing, World
@@ -64,7 +65,7 @@ def _benchmark_names(world: World) -> Mapping[str, str]:
 def _phrase(move: Move, names: Mapping[str, str]) -> str:
     label = move.thing.label.removesuffix(household.SLICED).removesuffix("Basin")
     if move.skill == "put_down":
-        return "put down the object in hand"
+        return PUT_DOWN
     if move.skill == "go_to":
         return f"find a {names.get(move.thing.id) or names.get(move.thing.whole_id, label)}"
     if move.skill in ("open", "close"):

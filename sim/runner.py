@@ -23,7 +23,7 @@ from sim.episode import play
 from sim.errors import EpisodeNotLoaded, SuiteError
 from sim.players import BrainPlayer, Player, random_player
 from sim.scoring import EpisodeResult, not_loaded
-from sim.suites import EBAlfredSuite, HomeSuite, Suite, Task
+from sim.suites import MODES, EBAlfredSuite, HomeSuite, Suite, Task
 from sim.trace import Trace, as_line, floor_plan, write_whole
 
 SUITES = ("home", "eb-alfred")
@@ -60,7 +60,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         for name, value, known in (
-            ("suite", self.suite, SUITES), ("mode", self.mode, ("benchmark", "embodied")),
+            ("suite", self.suite, SUITES), ("mode", self.mode, MODES),
             ("memory", self.memory, ARMS), ("planner", self.planner, PLANNERS),
         ):  # fmt: skip
             if value not in known:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from brain_nodes.config import MEMORIES
 
 
-def _told(default: object, text: str):  # type: ignore[no-untyped-def]
+def told(default: object, text: str):  # type: ignore[no-untyped-def]
+    """A field that says in `ros2 param describe` what it is for."""
     return field(default=default, metadata={"help": text})
 
 
@@ -19,45 +20,45 @@ def _told(default: object, text: str):  # type: ignore[no-untyped-def]
 class NodeSettings:
     """Every node."""
 
-    autostart: bool = _told(False, "Configure and activate at the start, without a lifecycle manager.")
-    lockstep: bool = _told(True, "Answer each observation by its number; otherwise the newest one wins.")
+    autostart: bool = told(False, "Configure and activate at the start, without a lifecycle manager.")
+    lockstep: bool = told(True, "Answer each observation by its number; otherwise the newest one wins.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
     """Where the hippocampus keeps what it remembers."""
 
-    robot: str = _told("robot", "Namespace of everything this robot remembers.")
-    memories: tuple[str, ...] = _told(MEMORIES, "Memories that exist; leave one out to do without it.")
-    store: str = _told("memory://", "URL of the store.")
-    continue_: bool = _told(True, "Go on with a store that holds records; otherwise it must be empty.")
+    robot: str = told("robot", "Namespace of everything this robot remembers.")
+    memories: tuple[str, ...] = told(MEMORIES, "Memories that exist; leave one out to do without it.")
+    store: str = told("memory://", "URL of the store.")
+    continue_: bool = told(True, "Go on with a store that holds records; otherwise it must be empty.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TalkSettings:
     """How long the prefrontal region waits for others."""
 
-    body: str = _told("simulator", "Name of the body's node, which is asked to describe itself.")
-    answer_deadline_s: float = _told(5.0, "Another region or the body answers by then, or the episode ends.")
-    sample_deadline_s: float = _told(30.0, "The next observation arrives by then, or the episode ends.")
+    body: str = told("simulator", "Name of the body's node, which is asked to describe itself.")
+    answer_deadline_s: float = told(5.0, "Another region or the body answers by then, or the episode ends.")
+    sample_deadline_s: float = told(30.0, "The next observation arrives by then, or the episode ends.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodySettings:
     """How the cerebellum reaches the body when not in lockstep."""
 
-    run_skill: str = _told("run_skill", "Name of the body's action.")
-    run_skill_deadline_s: float = _told(5.0, "The body accepts or refuses a call by then.")
+    run_skill: str = told("run_skill", "Name of the body's action.")
+    run_skill_deadline_s: float = told(5.0, "The body accepts or refuses a call by then.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalisationSettings:
     """Where the thalamus has the robot's pose from."""
 
-    poses: str = _told("observation", "observation = the body tells its pose; tf = looked up at each stamp.")
-    map_frame: str = _told("map", "Name of the map in tf.")
-    base_frame: str = _told("base_link", "Name of the robot's base in tf.")
-    tf_wait_s: float = _told(0.5, "An observation newer than tf waits so long, and is then dropped.")
+    poses: str = told("observation", "observation = the body tells its pose; tf = looked up at each stamp.")
+    map_frame: str = told("map", "Name of the map in tf.")
+    base_frame: str = told("base_link", "Name of the robot's base in tf.")
+    tf_wait_s: float = told(0.5, "An observation newer than tf waits so long, and is then dropped.")
 
     def __post_init__(self) -> None:
         if self.poses not in ("observation", "tf"):
@@ -68,10 +69,8 @@ class LocalisationSettings:
 class SupervisionSettings:
     """The brainstem's limits on velocities."""
 
-    max_speed_mps: float = _told(0.5, "Velocities are scaled down to this speed, m/s.")
-    max_turn_radps: float = _told(1.0, "Turning is clamped to this rate, rad/s.")
-    command_timeout_s: float = _told(0.3, "Velocity is set to zero when its input is older than this.")
-    cancelled_actions: tuple[str, ...] = _told(
-        ("run_skill",), "Action servers whose goals are all cancelled by a stop."
-    )
-    heartbeat_timeout_s: float = _told(1.0, "A body holds when the brainstem's heartbeat is older than this.")
+    max_speed_mps: float = told(0.5, "Velocities are scaled down to this speed, m/s.")
+    max_turn_radps: float = told(1.0, "Turning is clamped to this rate, rad/s.")
+    command_timeout_s: float = told(0.3, "Velocity is set to zero when its input is older than this.")
+    cancelled_actions: tuple[str, ...] = told(("run_skill",), "Action servers whose goals are all cancelled by a stop.")
+    heartbeat_timeout_s: float = told(1.0, "A body holds when the brainstem's heartbeat is older than this.")

@@ -9,7 +9,7 @@ brainstem's heartbeat nothing moves.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -19,6 +19,7 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from brain_nodes.ros import parameters, spinning
 from brain_nodes.ros.conversions import from_call, to_outcome
 from brain_nodes.ros.lifecycle_node import SAMPLES, STEADY
+from brain_nodes.ros.settings import told
 from memory.records import Hold, Outcome, OutcomeCode, SkillCall
 from sim.environment import SimClock
 from sim.ros.sensors import SensorTopics
@@ -26,22 +27,18 @@ from sim.ros.simulator_node import SimulatorNode
 from sim.runner import RunConfig, make_suite
 
 
-def _told(default: object, text: str):  # type: ignore[no-untyped-def]
-    return field(default=default, metadata={"help": text})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatorSettings:
     """What the simulator may be told; each field is a ROS parameter."""
 
-    mode: str = _told("embodied", "benchmark (find teleports) or embodied (walk, look, open).")
-    seed: int = _told(7, "Chooses the home.")
-    task: int = _told(0, "Number of the task whose morning it is, from 0.")
-    period_s: float = _told(0.1, "Time from one observation to the next.")
-    heartbeat_timeout_s: float = _told(1.0, "It holds when the brainstem's heartbeat is older; 0 = needs none.")
-    images: bool = _told(True, "Publish colour and depth; they are only made where somebody listens.")
-    width_px: int = _told(64, "Width of the images.")
-    height_px: int = _told(64, "Height of the images.")
+    mode: str = told("embodied", "benchmark (find teleports) or embodied (walk, look, open).")
+    seed: int = told(7, "Chooses the home.")
+    task: int = told(0, "Number of the task whose morning it is, from 0.")
+    period_s: float = told(0.1, "Time from one observation to the next.")
+    heartbeat_timeout_s: float = told(1.0, "It holds when the brainstem's heartbeat is older; 0 = needs none.")
+    images: bool = told(True, "Publish colour and depth; they are only made where somebody listens.")
+    width_px: int = told(64, "Width of the images.")
+    height_px: int = told(64, "Height of the images.")
 
 
 class FreeSimulator(SimulatorNode):
@@ -53,9 +50,9 @@ class FreeSimulator(SimulatorNode):
         if wrong:
             raise ValueError("; ".join(wrong))
         self.settings = parameters.read(self, SimulatorSettings)
-        told = self.settings
+        size = self.settings
         self.sensors.close()
-        self.sensors = SensorTopics(self, told.width_px, told.height_px, told.images)
+        self.sensors = SensorTopics(self, size.width_px, size.height_px, size.images)
         suite = make_suite(RunConfig(mode=self.settings.mode, seed=self.settings.seed, episodes=self.settings.task + 1))
         clock = SimClock()
         for task in suite.tasks():
