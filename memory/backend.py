@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from memory.errors import EncoderMismatch, RejectedInput
 from memory.query import Query
 from memory.records import Record, Tally
 
@@ -27,6 +28,7 @@ class Capability(enum.Flag):
     DURABLE = enum.auto()  # an acknowledged batch survives the process
     REOPENS = enum.auto()  # closing and opening the same address gives the same records
     BACKUP = enum.auto()
+    READERS = enum.auto()  # other processes may open the same address with read_only=True
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +81,13 @@ class Found:
 
     Attributes:
         complete: False if the record budget or the deadline cut the search short.
+        cosines: Of each record, where the query ranks by a vector; () otherwise.
     """
 
     records: tuple[Record, ...]
     examined: int
     complete: bool = True
+    cosines: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,21 @@ class StoreCounts:
     current: int
     tallies: int
     by_kind: tuple[tuple[str, int], ...]
+    vectors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSizes:
+    """What it weighs and how far its vector index is; differs between stores that hold the same.
+
+    Attributes:
+        rows_bytes, index_bytes: On disk; 0 for a store without files here.
+        unindexed: Vectors that are searched one by one because the index has not taken them in yet.
+    """
+
+    rows_bytes: int = 0
+    index_bytes: int = 0
+    unindexed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +147,10 @@ class Backend(Protocol):
         """Commit a batch.
 
         Raises:
-            RejectedInput: a version already exists, a retirement names no current version, or a record cannot be
-                stored (see serialization.to_line); nothing is written.
-            StoreUnavailable: the store cannot take it now; nothing is written.
+            RejectedInput: a version already exists, a retirement names no current version, a vector's size is not the
+                one its encoder has in this store, or a record cannot be stored (see serialization.to_line); nothing
+                is written.
+            StoreUnavailable: the store cannot take it now, or was opened to read; nothing is written.
         """
         ...
 
@@ -147,6 +167,9 @@ class Backend(Protocol):
 
         Records are examined in the order they rank in, as far as the store can, so that a cut loses the worst. What
         counts as examined is the store's own affair: one with indexes looks at fewer. record_budget 0 = no budget.
+
+        Raises:
+            EncoderMismatch: the query has a vector, and a record of its robot and kinds has one of another encoder.
         """
         ...
 
@@ -175,6 +198,16 @@ class Backend(Protocol):
         """The log: every version with sequence > since, in order, as it stands now; limit 0 = all."""
         ...
 
+    def embed(self, robot: str, encoder: str, vectors: Mapping[tuple[str, int], bytes]) -> int:
+        """Put vectors in place of those that versions, by (id, version), have now; returns how many were found.
+
+        Like a tally, a vector is derived and replaced in place; all of one call or none.
+
+        Raises:
+            RejectedInput: a vector is not finite, or not as large as others of its encoder.
+        """
+        ...
+
     def restore(self, entries: Iterable[Record | Tally]) -> None:
         """Fill a store that was never written with the log of another, all or nothing; stamps and sequences stay.
 
@@ -196,6 +229,10 @@ class Backend(Protocol):
         """How much it holds."""
         ...
 
+    def sizes(self) -> StoreSizes:
+        """How much room it takes."""
+        ...
+
     def forget(self, robot: str, ids: tuple[str, ...]) -> int:
         """Erase every version and tally of these ids, audited; returns how many rows went."""
         ...
@@ -205,7 +242,10 @@ class Backend(Protocol):
         ...
 
     def maintain(self, task: str, argument: str = "") -> str:
-        """Run one of "verify", "checkpoint", "backup" (argument = target path); returns one sentence for people.
+        """Run one of the tasks; returns one sentence for people.
+
+        verify compares rows with their checksums and indexes with the rows; rebuild makes every index anew from the
+        rows; checkpoint brings what is committed into its files, indexes included; backup copies (argument = path).
 
         Raises:
             ValueError: unknown task.
@@ -221,6 +261,19 @@ class Backend(Protocol):
 def digest_of(robot: str, record_id: str) -> str:
     """What an audit keeps in place of an erased id."""
     return hashlib.blake2s(f"{len(robot)}:{robot}{record_id}".encode(), digest_size=16).hexdigest()
+
+
+def wrong_size(record: Record, expected_bytes: int) -> RejectedInput:
+    """A vector that is not as large as others of its encoder."""
+    is_now, expected = len(record.embedding) // 4, expected_bytes // 4
+    return RejectedInput(
+        f"{record.kind} {record.id!r}: {is_now} values by {record.encoder!r}, whose vectors here have {expected}"
+    )
+
+
+def mismatch(query: Query, held: str) -> EncoderMismatch:
+    """A question in another space."""
+    return EncoderMismatch(f"asked with a vector of {query.encoder!r}, but robot {query.robot!r} has some of {held!r}")
 
 
 def current_of(versions: Iterable[Record]) -> Record | None:

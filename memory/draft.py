@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from memory.backend import Backend, Batch, Found, Receipt, Retirement, current_of
+from memory.embedding import cosine
 from memory.errors import RejectedInput
 from memory.query import Query
 from memory.records import Record, Relation, Tally
@@ -93,10 +94,12 @@ class Draft:
         wider = replace(query, limit=query.limit + len(self._retired)) if query.limit else query
         found = self._backend.find(wider, deadline_s=deadline_s, record_budget=record_budget)
         if query.recorded_at_ns is not None or not (self._staged or self._retired):
-            return replace(found, records=found.records[: query.limit or None])
+            end = query.limit or None
+            return replace(found, records=found.records[:end], cosines=found.cosines[:end])
         kept = [r for r in (*found.records, *filter(query.matches, self._staged.values())) if self._shows(r, query)]
-        ranked = sorted(kept, key=query.rank)
-        return replace(found, records=tuple(ranked[: query.limit or None]))
+        ranked = sorted(kept, key=query.rank)[: query.limit or None]
+        cosines = tuple(cosine(query.vector, record.embedding) for record in ranked) if query.vector else ()
+        return replace(found, records=tuple(ranked), cosines=cosines)
 
     def expand(
         self,

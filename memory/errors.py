@@ -11,7 +11,8 @@ The plan and execution families live in brain_nodes/errors.py.
        |- StoreCorrupt        202  rows and checksum disagree, or the file is no store: rebuild
        |- RecallTimedOut      203  carries the partial answer
        |- StoreNotEmpty       204  a run was asked to begin on records of another run
-       '- StoreTooNew         205  written by a later format than this version reads
+       |- StoreTooNew         205  written by a later format than this version reads
+       '- EncoderMismatch     206  vectors of two encoders would be compared: embed the stored ones again
 
 ValueError and TypeError stay for the caller's own mistakes.
 """
@@ -73,3 +74,9 @@ class StoreTooNew(StoreError):
     """The store's format number is higher than this version can read."""
 
     code = 205
+
+
+class EncoderMismatch(StoreError):
+    """The store holds vectors of another encoder than the one asked with; comparing them means nothing."""
+
+    code = 206

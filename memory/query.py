@@ -2,16 +2,17 @@
 """What a backend can be asked, defined in plain Python: a frozen Query and the records it matches.
 
 Neighbours: every backend's `find` answers a Query; `matches` is the definition the fast ones are compared with.
-Rules of the file: filters are exact; one ranking key at most (near, text or time); no ranking means log order.
+Rules of the file: filters are exact; one ranking key at most (near, vector, text or time); no ranking means log order.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
+from memory.embedding import cosine
 from memory.geometry import Vector, distance_m
 from memory.records import Positioned, Record
 
@@ -30,6 +31,10 @@ class Query:
         equals: (field, value) pairs that must hold exactly, such as ("label", "mug"); of a field with several values,
             such as subjects, one must be it. A field the record lacks equals nothing.
         text: Every word must occur among the record's words (see `words`).
+        any_text: At least one word must occur. Ranks: more of the words first, then the newest; a store may weigh a
+            word by how rare it is, so the order is its own affair, the set is not.
+        vector, encoder: Rank by cosine with this vector, nearest first; only what the same encoder embedded matches.
+        exact: Compare with every vector, also where the store has an index that may miss a few.
         near_m, within_m: Centre and optional radius, metres, map frame.
         valid_at_ns: World time the record must be true at; None = any time, FOREVER_NS = still true.
         since_ns, until_ns: Its span must overlap [since, until).
@@ -39,7 +44,7 @@ class Query:
         limit: At most so many answers; 0 = all.
 
     Raises:
-        ValueError: more than one ranking key, or a negative radius or limit.
+        ValueError: more than one ranking key, a vector without its encoder, or a negative radius or limit.
     """
 
     robot: str = "robot"
@@ -47,6 +52,10 @@ class Query:
     kinds: tuple[str, ...] = ()
     equals: tuple[tuple[str, str], ...] = ()
     text: str = ""
+    any_text: str = ""
+    vector: bytes = field(default=b"", repr=False)
+    encoder: str = ""
+    exact: bool = False
     near_m: Vector | None = None
     within_m: float | None = None
     valid_at_ns: int | None = None
@@ -58,8 +67,12 @@ class Query:
     limit: int = 0
 
     def __post_init__(self) -> None:
-        if self.near_m is not None and self.newest_first:
-            raise ValueError("a query ranks by near_m or by newest_first, not by both")
+        keys = {"near_m": self.near_m is not None, "vector": bool(self.vector), "any_text": bool(self.any_text)}
+        asked = [name for name, given in {**keys, "newest_first": self.newest_first}.items() if given]
+        if len(asked) > 1:
+            raise ValueError(f"a query ranks by one key, not by {' and '.join(asked)}")
+        if bool(self.vector) != bool(self.encoder) or len(self.vector) % 4:
+            raise ValueError(f"a vector of {len(self.vector)} bytes by encoder {self.encoder!r}: they go together")
         if self.limit < 0 or (self.within_m is not None and self.within_m < 0):
             raise ValueError(f"limit {self.limit} and within_m {self.within_m} must not be negative")
         if self.within_m is not None and self.near_m is None:
@@ -76,12 +89,19 @@ class Query:
             and self._true_then(record)
             and self._close_by(record)
             and (not self.text or words(self.text) <= words(text_of(record)))
+            and (not self.any_text or not words(self.any_text).isdisjoint(words(text_of(record))))
+            and (not self.vector or (record.encoder == self.encoder and bool(record.embedding)))
         )
 
     def rank(self, record: Record) -> tuple[float, ...]:
         """Sort key, best first; ties in log order."""
         if self.near_m is not None and isinstance(record, Positioned):
             return (distance_m(self.near_m, record.position_m), record.sequence)
+        if self.vector:
+            return (-cosine(self.vector, record.embedding), record.sequence)
+        if self.any_text:
+            shared = words(self.any_text) & words(text_of(record))
+            return (-len(shared), -record.valid_from_ns, -record.sequence)
         if self.newest_first:
             return (-record.valid_from_ns, -record.sequence)
         return (record.sequence,)

@@ -213,6 +213,8 @@ class Record:
         retired_ns: ... until here; None = still believed.
         evidence: Ids of the records this one rests on.
         cause: Id of the record that closed this version; "" if it was not closed.
+        embedding: float32 [D], little-endian, as embedding.pack makes it; b"" if none.
+        encoder: Id and revision of what made the embedding, such as "minilm-l6-v2-int8@1"; "" where there is none.
         sequence: Place in the store's log, given by the store, from 1; 0 until written.
     """
 
@@ -230,6 +232,8 @@ class Record:
     evidence: tuple[str, ...] = ()
     confidence: float = 1.0
     cause: str = ""
+    embedding: bytes = field(default=b"", repr=False)
+    encoder: str = ""
 
     def __post_init__(self) -> None:
         if not self.id:
@@ -240,6 +244,8 @@ class Record:
             raise RejectedInput(f"{self.kind} {self.id!r}: ends at {self.valid_to_ns} before {self.valid_from_ns} ns")
         if not 0.0 <= self.confidence <= 1.0:
             raise RejectedInput(f"{self.kind} {self.id!r}: confidence {self.confidence} is not in [0, 1]")
+        if self.embedding and (not self.encoder or len(self.embedding) % 4):
+            raise RejectedInput(f"{self.kind} {self.id!r}: {len(self.embedding)} bytes of encoder {self.encoder!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,7 +255,6 @@ class Positioned(Record):
     Attributes:
         position_m: Centre, (x, y, z) metres in frame_id.
         size_m: Extents of its axis-aligned box, metres.
-        embedding: float32 appearance or name vector; empty if none, and then encoder is "".
     """
 
     label: str
@@ -258,8 +263,6 @@ class Positioned(Record):
     frame_id: str = MAP
     map_id: str = "map-0"
     map_revision: str = "0"
-    embedding: tuple[float, ...] = field(default=(), repr=False)
-    encoder: str = ""
 
     def __post_init__(self) -> None:
         Record.__post_init__(self)
@@ -380,6 +383,9 @@ class Tally:
         record_id: The record it counts for, in the robot's namespace.
         mean_m: Running mean of the sighted position, map frame.
         spread_m: Sum of squared deviations from that mean per axis, m^2 (Welford).
+        misses: How often it was looked for where it should have been visible, in vain, since it was last seen.
+        uses: How often it was recalled and helped; what is used is forgotten more slowly.
+        last_used_ns: When it last was; 0 = never.
     """
 
     record_id: str
@@ -389,6 +395,8 @@ class Tally:
     mean_m: Vector = (0.0, 0.0, 0.0)
     spread_m: Vector = (0.0, 0.0, 0.0)
     misses: int = 0
+    uses: int = 0
+    last_used_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

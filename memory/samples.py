@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from memory.backend import Backend, Batch, Retirement
+from memory.embedding import pack
 from memory.query import FOREVER_NS, Query
 from memory.records import Episode, Event, Instance, Lesson, Place, Record, Relation, Source, Tally
 
 START_NS = 1_767_225_600_000_000_000  # 2026-01-01T00:00:00Z
 S = 1_000_000_000
+ENCODER = "sample@1"
 
 
 class ContractClock:
@@ -81,6 +83,13 @@ def fill(backend: Backend, rng: random.Random, count: int) -> list[Record]:
     return list(backend.changes())
 
 
+def sample_vector(rng: random.Random, size: int = 16) -> bytes:
+    """Of unit length, in any direction."""
+    values = [rng.gauss(0, 1) for _ in range(size)]
+    length = sum(value * value for value in values) ** 0.5
+    return pack(value / length for value in values)
+
+
 def retirement(record: Record) -> Retirement:
     """Stop believing this version."""
     return Retirement(record.robot, record.id, record.version)
@@ -108,7 +117,8 @@ def _sample(rng: random.Random, number: int, robot: str) -> Record:
         lambda: Episode(id=f"o{number}", instruction=f"put the {a} on the {b}", steps=(a,), valid_from_ns=at_ns),
         lambda: Lesson(id=f"l{number}", scope="where", subject=a, value=b, valid_from_ns=at_ns),
     )
-    return replace(rng.choice(kinds)(), robot=robot, source=source, valid_to_ns=to_ns)
+    record = replace(rng.choice(kinds)(), robot=robot, source=source, valid_to_ns=to_ns)
+    return replace(record, embedding=sample_vector(rng), encoder=ENCODER) if rng.random() < 0.5 else record
 
 
 def _equal(rng: random.Random, record: Record) -> tuple[str, str]:

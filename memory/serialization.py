@@ -8,24 +8,31 @@ path; what has no true spelling (NaN, a lone surrogate, an integer beyond 64 bit
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import Any, TextIO
 
 from memory.backend import Backend
+from memory.embedding import pack
 from memory.errors import RejectedInput, StoreCorrupt, StoreTooNew
 from memory.records import RECORD_KINDS, Record, Source, Tally
 
-FORMAT = 1
+FORMAT = 2  # 1 spelled an embedding as a list of numbers, and tallies had no uses
 _LARGEST = 2**63 - 1
 _FIELDS = {kind: tuple(f.name for f in fields(cls)) for kind, cls in RECORD_KINDS.items()}
 _TALLY_FIELDS = tuple(f.name for f in fields(Tally))
 _ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
-def to_line(entry: Record | Tally) -> str:
+def to_line(entry: Record | Tally, *, vector: bool = True) -> str:
     """The canonical JSON of one record or tally, without a line end.
+
+    Args:
+        vector: Whether the embedding is spelled too (base64); stores that keep it beside the line leave it out.
 
     Raises:
         RejectedInput: a value has no true spelling.
@@ -39,14 +46,17 @@ def to_line(entry: Record | Tally) -> str:
     else:
         spelled = {name: getattr(entry, name) for name in _FIELDS[entry.kind]}
         spelled["kind"] = entry.kind
+        _check_vector(entry)
+        spelled["embedding"] = base64.b64encode(entry.embedding).decode() if vector else ""
     return _encode(spelled)
 
 
-def from_line(line: str, retired_ns: int | None = None) -> Record | Tally:
+def from_line(line: str, retired_ns: int | None = None, embedding: bytes | None = None) -> Record | Tally:
     """The record or tally a line spells.
 
     Args:
         retired_ns: Put in place of the record's own, if given: stores fill it after the line was written.
+        embedding: Likewise, where a store keeps it beside the line.
 
     Raises:
         StoreCorrupt: the line is no record this version knows.
@@ -60,8 +70,9 @@ def from_line(line: str, retired_ns: int | None = None) -> Record | Tally:
         values["source"] = Source(values["source"])
         if retired_ns is not None:
             values["retired_ns"] = retired_ns
+        values["embedding"] = _vector(values.get("embedding", "")) if embedding is None else embedding
         return RECORD_KINDS[kind](**values)
-    except (ValueError, KeyError, TypeError, AttributeError, RejectedInput) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error, RejectedInput) as error:
         raise StoreCorrupt(f"not a record: {line[:120]!r} ({error})") from error
 
 
@@ -112,6 +123,18 @@ def _entries(lines: Iterator[str]) -> Iterator[Record | Tally]:
             yield from_line(line)
         except StoreCorrupt as error:
             raise StoreCorrupt(f"line {number}: {error}") from error
+
+
+def _vector(spelled: str | tuple[float, ...]) -> bytes:
+    return pack(spelled) if isinstance(spelled, tuple) else base64.b64decode(spelled, validate=True)
+
+
+def _check_vector(record: Record) -> None:
+    if record.embedding:
+        try:
+            pack(array("f", record.embedding))
+        except RejectedInput as error:
+            raise RejectedInput(f"{record.kind} {record.id!r} cannot be stored: {error}") from error
 
 
 def _encode(spelled: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ Use it from your own package: subclass, give the URL, and provide the two fixtur
         url = "mine://{folder}/store"
 
 Fixtures: `backend` is a fresh store opened with a ContractClock (samples.py); `reopen` closes a store and opens its
-address again.
+address again; `reader` opens the address of the open `backend` once more, read_only.
 Rules of the file: it needs no test framework; an ability a store lacks is skipped by the name of its Capability.
 """
 
@@ -20,13 +20,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from memory.backend import Backend, Batch, Capability, Retirement
-from memory.errors import RejectedInput, StoreNotEmpty, StoreUnavailable
+from memory.embedding import cosine, pack
+from memory.errors import EncoderMismatch, RejectedInput, StoreNotEmpty, StoreUnavailable
 from memory.query import FOREVER_NS, Query, words
 from memory.records import Event, Record, Relation, Tally
-from memory.samples import START_NS, ContractClock, S, fill, mug, retirement, sample_query
+from memory.samples import ENCODER, START_NS, ContractClock, S, fill, mug, retirement, sample_query, sample_vector
 from memory.serialization import export, load
 
 Reopen = Callable[[Backend], Backend]
+Reader = Callable[[], Backend]
 
 
 def exported(backend: Backend) -> str:
@@ -103,7 +105,7 @@ class BackendContract:
 
     def test_a_record_with_no_true_spelling_is_refused_and_nothing_is_written(self, backend: Backend) -> None:
         nonsense = (
-            replace(mug("nan"), embedding=(float("nan"),), encoder="e"),
+            replace(mug("nan"), embedding=b"\0\0\xc0\x7f", encoder="e"),
             replace(mug("surrogate"), alias="\ud800"),
             replace(mug("late"), valid_from_ns=2**63),
         )
@@ -168,6 +170,79 @@ class BackendContract:
         for text in (*texts, "coffee", "coffee table", "naive", "東京", "1 2", ratio, "a", "'; DROP TABLE records; --"):
             expected = [e.id for e in events if words(text) <= words(f"said {e.text}")]
             assert [r.id for r in backend.find(Query(text=text)).records] == expected, text
+
+    def test_any_of_the_words_is_enough_and_a_limit_takes_the_ones_with_more(self, backend: Backend) -> None:
+        texts = ["red mug", "mug", "plate", "the red plate", "Red_Mug again"] + ["mug"] * 300
+        events = [Event(id=str(n), valid_from_ns=START_NS, name="said", text=text) for n, text in enumerate(texts)]
+        backend.write(Batch(records=tuple(events)))
+        found = backend.find(Query(any_text="red mug nothing")).records
+        assert sorted(_ids(found)) == sorted(e.id for e in events if e.text != "plate")
+        assert set(_ids(backend.find(Query(any_text="red mug", limit=2)).records)) == {"0", "4"}
+        assert _ids(backend.find(Query(any_text="plate", equals=(("id", "3"),), limit=5)).records) == ["3"]
+        assert backend.find(Query(any_text="nothing whatever")).records == ()
+
+    def test_an_exact_vector_search_is_the_definition(self, backend: Backend) -> None:
+        rng = random.Random(7)
+        log = fill(backend, rng, 300)
+        for number in range(100):
+            asked = replace(sample_query(rng, log), near_m=None, within_m=None, newest_first=False, text="")
+            query = replace(asked, vector=sample_vector(rng), encoder=ENCODER, exact=True, limit=number % 12)
+            expected = sorted(filter(query.matches, log), key=query.rank)[: query.limit or None]
+            found = backend.find(query)
+            assert len(found.records) == len(expected), query
+            right = [cosine(query.vector, record.embedding) for record in expected]
+            assert all(abs(a - b) < 1e-5 for a, b in zip(found.cosines, right, strict=True)), query
+            assert all(map(query.matches, found.records)), query
+
+    def test_a_vector_search_finds_the_nearest_nearly_always(self, backend: Backend) -> None:
+        rng = random.Random(8)
+        mugs = [replace(mug(f"m{n}"), embedding=sample_vector(rng), encoder=ENCODER) for n in range(1500)]
+        for start in range(0, 1500, 500):
+            backend.write(Batch(records=tuple(mugs[start : start + 500])))
+        hits = 0
+        for _ in range(20):
+            query = Query(vector=sample_vector(rng), encoder=ENCODER, limit=10)
+            best = {record.id for record in sorted(mugs, key=query.rank)[:10]}
+            hits += len(best & set(_ids(backend.find(query).records)))
+        assert hits >= 0.95 * 200
+
+    def test_a_filtered_vector_search_reaches_k_among_many_neighbours(self, backend: Backend) -> None:
+        rng = random.Random(9)
+        target = sample_vector(rng)
+        crowd = [replace(mug(f"c{n}", robot="other"), embedding=target, encoder=ENCODER) for n in range(600)]
+        mine = [replace(mug(f"m{n}"), embedding=sample_vector(rng), encoder=ENCODER) for n in range(600)]
+        rare = [replace(mine[n], id=f"rare{n}", label="urn", embedding=pack([-v for v in range(1, 17)])) for n in (1, 2)]
+        backend.write(Batch(records=(*crowd, *mine, *rare)))
+        asked = Query(vector=target, encoder=ENCODER, limit=10)
+        assert len(backend.find(asked).records) == 10
+        assert {r.robot for r in backend.find(asked).records} == {"robot"}
+        urns = replace(asked, equals=(("label", "urn"),))
+        assert sorted(_ids(backend.find(urns).records)) == ["rare1", "rare2"]
+
+    def test_vectors_of_two_encoders_are_never_compared(self, backend: Backend) -> None:
+        backend.write(Batch(records=(replace(mug(), embedding=pack([1.0, 0.0]), encoder="a@1"),)))
+        _raises(EncoderMismatch, lambda: backend.find(Query(vector=pack([1.0, 0.0]), encoder="b@1")))
+        assert backend.find(Query(vector=pack([1.0, 0.0]), encoder="b@1", kinds=("event",))).records == ()
+        assert backend.find(Query(robot="else", vector=pack([1.0, 0.0]), encoder="b@1")).records == ()
+        _refused(backend, Batch(records=(replace(mug("b"), embedding=pack([1.0]), encoder="a@1"),)))
+
+    def test_vectors_are_replaced_in_place_and_all_or_none(self, backend: Backend) -> None:
+        old = tuple(replace(mug(one), embedding=pack([1.0, 0.0]), encoder="a@1") for one in ("a", "b"))
+        backend.write(Batch(records=old))
+        _raises(RejectedInput, lambda: backend.embed("robot", "b@1", {("a", 1): pack([1.0]), ("b", 1): pack([1.0, 2.0])}))
+        _raises(EncoderMismatch, lambda: backend.find(Query(vector=pack([1.0]), encoder="b@1")))
+        new = {(one, 1): pack([0.0, 1.0, 0.0]) for one in ("a", "b", "unknown")}
+        assert backend.embed("robot", "b@1", new) == 2
+        found = backend.find(Query(vector=pack([0.0, 1.0, 0.0]), encoder="b@1"))
+        assert (_ids(found.records), found.cosines) == (["a", "b"], (1.0, 1.0))
+        assert backend.get("robot", ("a",))["a"].embedding == pack([0.0, 1.0, 0.0])
+        assert (backend.counts().records, backend.counts().vectors) == (2, 2)
+
+    def test_records_are_found_by_what_they_rest_on(self, backend: Backend) -> None:
+        grounds = (replace(mug("b"), evidence=("a b", "c")), replace(mug("d"), evidence=("c",)), mug("e"))
+        backend.write(Batch(records=grounds))
+        assert _ids(backend.find(Query(equals=(("evidence", "c"),))).records) == ["b", "d"]
+        assert _ids(backend.find(Query(equals=(("evidence", "a b"),))).records) == ["b"]
 
     def test_a_question_in_broken_unicode_finds_nothing(self, backend: Backend) -> None:
         backend.write(Batch(records=(mug(),)))
@@ -288,6 +363,8 @@ class BackendContract:
             lambda: backend.robots(),
             lambda: backend.restore(()),
             lambda: backend.audits(),
+            lambda: backend.sizes(),
+            lambda: backend.embed("robot", "e", {}),
         )
         for call in calls:
             _raises(StoreUnavailable, call)
@@ -301,6 +378,30 @@ class BackendContract:
         assert (exported(again), again.last_sequence()) == (before, last)
         assert again.write(Batch(records=(mug("keyed"),), key="k")) == key
         assert again.write(Batch(records=(mug("later"),))).recorded_ns > key.recorded_ns
+
+    def test_a_reopened_store_finds_the_same_by_vector(self, backend: Backend, reopen: Reopen) -> None:
+        need(backend, Capability.REOPENS)
+        rng = random.Random(10)
+        fill(backend, rng, 120)
+        query = Query(vector=sample_vector(rng), encoder=ENCODER, limit=5)
+        before = backend.find(query)
+        assert backend.maintain("checkpoint")
+        again = reopen(backend)
+        assert again.find(query).records == before.records
+        assert "\n" not in again.maintain("rebuild")
+        assert again.find(query).records == before.records
+
+    def test_a_reader_beside_the_writer_sees_every_acknowledged_record(self, backend: Backend, reader: Reader) -> None:
+        need(backend, Capability.READERS)
+        backend.write(Batch(records=(mug("before"),)))
+        beside = reader()
+        backend.write(Batch(records=(replace(mug("after"), embedding=pack([1.0, 0.0]), encoder=ENCODER),)))
+        assert _ids(beside.find(Query()).records) == ["before", "after"]
+        assert _ids(beside.find(Query(vector=pack([1.0, 0.0]), encoder=ENCODER)).records) == ["after"]
+        _raises(StoreUnavailable, lambda: beside.write(Batch(records=(mug("mine"),))))
+        backend.forget("robot", ("after",))
+        assert _ids(beside.find(Query(vector=pack([1.0, 0.0]), encoder=ENCODER)).records) == []
+        assert exported(beside) == exported(backend)
 
 
 def _ids(records: Iterable[Record]) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,10 +25,14 @@ from memory.backend import (
     Receipt,
     Retirement,
     StoreCounts,
+    StoreSizes,
     current_of,
     digest_of,
+    mismatch,
+    wrong_size,
 )
 from memory.backends.meter import Meter
+from memory.embedding import cosine
 from memory.errors import RejectedInput, StoreNotEmpty, StoreUnavailable
 from memory.query import Query
 from memory.records import Record, Relation, Tally
@@ -48,6 +52,7 @@ class InMemoryBackend:
         self._tallies: dict[tuple[str, str], Tally] = {}
         self._receipts: dict[str, Receipt] = {}
         self._audits: list[Forgotten] = []
+        self._vector_bytes: dict[str, int] = {}
         self._last_sequence = 0
         self._last_recorded_ns = 0
         self._closed = False
@@ -75,6 +80,7 @@ class InMemoryBackend:
 
     def find(self, query: Query, *, deadline_s: float | None = None, record_budget: int = 0) -> Found:
         self._need_open()
+        self._check_encoder(query)
         meter = Meter(deadline_s, record_budget)
         hits: list[Record] = []
         for record in sorted(self._candidates(query), key=query.rank):
@@ -82,7 +88,8 @@ class InMemoryBackend:
                 break
             if query.matches(record):
                 hits.append(record)
-        return Found(tuple(hits), meter.examined, complete=not meter.cut)
+        cosines = tuple(cosine(query.vector, record.embedding) for record in hits) if query.vector else ()
+        return Found(tuple(hits), meter.examined, complete=not meter.cut, cosines=cosines)
 
     def expand(
         self,
@@ -116,6 +123,20 @@ class InMemoryBackend:
         self._need_open()
         return itertools.islice((r for r in list(self._log.values()) if r.sequence > since), limit or None)
 
+    def embed(self, robot: str, encoder: str, vectors: Mapping[tuple[str, int], bytes]) -> int:
+        self._need_open()
+        changed: dict[_Key, Record] = {}
+        for (one, version), vector in vectors.items():
+            if (robot, one, version) in self._log:
+                old = self._log[robot, one, version]
+                changed[robot, one, version] = replace(old, embedding=vector, encoder=encoder)
+        for record in changed.values():
+            serialization.to_line(record)
+        self._check_vectors(changed.values())
+        self._log.update(changed)
+        self._note_vectors(changed.values())
+        return len(changed)
+
     def restore(self, entries: Iterable[Record | Tally]) -> None:
         self._need_open()
         if self._last_recorded_ns:
@@ -138,7 +159,12 @@ class InMemoryBackend:
         records = self._log.values()
         kinds = Counter(record.kind for record in records)
         current = sum(record.retired_ns is None for record in records)
-        return StoreCounts(len(records), current, len(self._tallies), tuple(sorted(kinds.items())))
+        vectors = sum(bool(record.embedding) for record in records)
+        return StoreCounts(len(records), current, len(self._tallies), tuple(sorted(kinds.items())), vectors)
+
+    def sizes(self) -> StoreSizes:
+        self._need_open()
+        return StoreSizes()
 
     def forget(self, robot: str, ids: tuple[str, ...]) -> int:
         self._need_open()
@@ -155,12 +181,12 @@ class InMemoryBackend:
         self._need_open()
         if task == "verify":
             return f"{len(self._log)} records in memory; there is no file to verify"
-        if task == "checkpoint":
-            return "nothing to checkpoint: the store lives in memory"
+        if task in ("checkpoint", "rebuild"):
+            return f"nothing to {task}: the store lives in memory and has no index"
         if task == "backup" and argument:
             with Path(argument).open("w", encoding="utf-8", newline="\n") as out:
                 return f"wrote {serialization.export(self, out)} lines to {argument}"
-        raise ValueError(f"task {task!r} with argument {argument!r}; known: verify, checkpoint, backup (to a path)")
+        raise ValueError(f"task {task!r} with argument {argument!r}; known: verify, rebuild, checkpoint, backup (to a path)")
 
     def close(self) -> None:
         self._closed = True
@@ -185,9 +211,23 @@ class InMemoryBackend:
         entries: tuple[Record | Tally, ...] = (*batch.records, *batch.tallies)
         for entry in entries:
             serialization.to_line(entry)
+        self._check_vectors(batch.records)
         for gone, times in Counter(map(_key, batch.retire)).items():
             if times > 1 or (gone not in fresh and (gone not in self._log or self._log[gone].retired_ns is not None)):
                 raise RejectedInput(f"version {gone[2]} of record {gone[1]!r} of {gone[0]!r} is not current")
+
+    def _check_vectors(self, records: Iterable[Record]) -> None:
+        sizes = dict(self._vector_bytes)
+        for record in records:
+            if record.embedding and sizes.setdefault(record.encoder, len(record.embedding)) != len(record.embedding):
+                raise wrong_size(record, sizes[record.encoder])
+
+    def _check_encoder(self, query: Query) -> None:
+        if query.vector:
+            asked = replace(query, ids=())
+            others = {r.encoder for r in self._candidates(asked) if r.embedding} - {query.encoder}
+            if others:
+                raise mismatch(query, min(others))
 
     def _next_stamp(self) -> int:
         self._last_recorded_ns = max(self._clock(), self._last_recorded_ns + 1)
@@ -197,6 +237,12 @@ class InMemoryBackend:
         self._log[_key(record)] = record
         self._by_id.setdefault((record.robot, record.id), []).append(_key(record))
         self._last_sequence = record.sequence
+        self._note_vectors((record,))
+
+    def _note_vectors(self, records: Iterable[Record]) -> None:
+        for record in records:
+            if record.embedding:
+                self._vector_bytes.setdefault(record.encoder, len(record.embedding))
 
     def _remember(self, key: str, receipt: Receipt) -> None:
         if key:
@@ -209,6 +255,7 @@ class InMemoryBackend:
         if isinstance(entry, Tally):
             self._tallies[entry.robot, entry.record_id] = entry
             return
+        self._check_vectors((entry,))
         if _key(entry) in self._log or entry.sequence <= self._last_sequence or entry.recorded_ns <= 0:
             raise RejectedInput(f"cannot restore version {entry.version} of {entry.id!r} at {entry.sequence}")
         self._append(entry)

@@ -20,6 +20,19 @@ def backend(address):
 
 
 @pytest.fixture
+def reader(address):
+    opened = []
+
+    def beside():
+        opened.append(open_backend(address, ContractClock(), read_only=True))
+        return opened[-1]
+
+    yield beside
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
 def reopen(address):
     opened = []
 
