@@ -69,7 +69,7 @@ setup(
     ],
     zip_safe=False,
     # Only what the code imports today; a package joins this list together with its first import.
-    install_requires=["numpy>=1.23,<3", "rich>=13", "typer>=0.12"],
+    install_requires=["numpy>=1.23,<3", "usearch>=2.12,<3", "rich>=13", "typer>=0.12"],
     extras_require={
         "ros": ROS_WHEELS,
         "sim": [GYMNASIUM, 'embreex>=2.17; sys_platform != "linux" or platform_machine == "x86_64"'],

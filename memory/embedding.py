@@ -2,8 +2,8 @@
 """Vectors as records carry them, and what makes them out of text.
 
 Neighbours: records.py holds them as bytes; query.py ranks by `cosine`; vectors.py searches many at once.
-Rules of the file: a vector is float32, little-endian, in bytes, so that it compares, hashes and travels exactly; vectors
-of different encoders are never compared.
+Rules of the file: a vector is float32, little-endian, in bytes, so that it compares, hashes and travels exactly;
+vectors of different encoders are never compared.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import binascii
 import json
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, TextIO
 
 from memory.backend import Backend
@@ -24,30 +24,39 @@ from memory.records import RECORD_KINDS, Record, Source, Tally
 FORMAT = 2  # 1 spelled an embedding as a list of numbers, and tallies had no uses
 _LARGEST = 2**63 - 1
 _FIELDS = {kind: tuple(f.name for f in fields(cls)) for kind, cls in RECORD_KINDS.items()}
+# What `stored` leaves out; changing a record's default changes what such lines mean and needs a new store format.
+_DEFAULTS = {
+    kind: {f.name: f.default for f in fields(cls) if f.default is not MISSING} for kind, cls in RECORD_KINDS.items()
+}
 _TALLY_FIELDS = tuple(f.name for f in fields(Tally))
 _ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
-def to_line(entry: Record | Tally, *, vector: bool = True) -> str:
+def to_line(entry: Record | Tally, *, stored: bool = False) -> str:
     """The canonical JSON of one record or tally, without a line end.
 
     Args:
-        vector: Whether the embedding is spelled too (base64); stores that keep it beside the line leave it out.
+        stored: For stores that keep the embedding beside the line: leave it out, and every value at its default.
 
     Raises:
         RejectedInput: a value has no true spelling.
 
-    >>> to_line(Tally("mug-1", "robot", 5))[:56]
-    '{"kind":"tally","last_seen_ns":5,"mean_m":[0.0,0.0,0.0],'
+    >>> to_line(Tally("mug-1", "robot", 5))[:50]
+    '{"kind":"tally","last_seen_ns":5,"last_used_ns":0,'
     """
     if isinstance(entry, Tally):
         spelled: dict[str, Any] = {name: getattr(entry, name) for name in _TALLY_FIELDS}
         spelled["kind"] = "tally"
     else:
-        spelled = {name: getattr(entry, name) for name in _FIELDS[entry.kind]}
-        spelled["kind"] = entry.kind
         _check_vector(entry)
-        spelled["embedding"] = base64.b64encode(entry.embedding).decode() if vector else ""
+        if stored:
+            defaults = _DEFAULTS[entry.kind]
+            told = ((name, getattr(entry, name)) for name in _FIELDS[entry.kind] if name != "embedding")
+            spelled = {name: value for name, value in told if name not in defaults or value != defaults[name]}
+        else:
+            spelled = {name: getattr(entry, name) for name in _FIELDS[entry.kind]}
+            spelled["embedding"] = base64.b64encode(entry.embedding).decode()
+        spelled["kind"] = entry.kind
     return _encode(spelled)
 
 
@@ -67,7 +76,7 @@ def from_line(line: str, retired_ns: int | None = None, embedding: bytes | None 
         values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in spelled.items()}
         if kind == "tally":
             return Tally(**values)
-        values["source"] = Source(values["source"])
+        values["source"] = Source(values.get("source", Source.SEEN))
         if retired_ns is not None:
             values["retired_ns"] = retired_ns
         values["embedding"] = _vector(values.get("embedding", "")) if embedding is None else embedding

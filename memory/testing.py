@@ -211,7 +211,9 @@ class BackendContract:
         target = sample_vector(rng)
         crowd = [replace(mug(f"c{n}", robot="other"), embedding=target, encoder=ENCODER) for n in range(600)]
         mine = [replace(mug(f"m{n}"), embedding=sample_vector(rng), encoder=ENCODER) for n in range(600)]
-        rare = [replace(mine[n], id=f"rare{n}", label="urn", embedding=pack([-v for v in range(1, 17)])) for n in (1, 2)]
+        rare = [
+            replace(mine[n], id=f"rare{n}", label="urn", embedding=pack([-v for v in range(1, 17)])) for n in (1, 2)
+        ]
         backend.write(Batch(records=(*crowd, *mine, *rare)))
         asked = Query(vector=target, encoder=ENCODER, limit=10)
         assert len(backend.find(asked).records) == 10
@@ -229,7 +231,9 @@ class BackendContract:
     def test_vectors_are_replaced_in_place_and_all_or_none(self, backend: Backend) -> None:
         old = tuple(replace(mug(one), embedding=pack([1.0, 0.0]), encoder="a@1") for one in ("a", "b"))
         backend.write(Batch(records=old))
-        _raises(RejectedInput, lambda: backend.embed("robot", "b@1", {("a", 1): pack([1.0]), ("b", 1): pack([1.0, 2.0])}))
+        _raises(
+            RejectedInput, lambda: backend.embed("robot", "b@1", {("a", 1): pack([1.0]), ("b", 1): pack([1.0, 2.0])})
+        )
         _raises(EncoderMismatch, lambda: backend.find(Query(vector=pack([1.0]), encoder="b@1")))
         new = {(one, 1): pack([0.0, 1.0, 0.0]) for one in ("a", "b", "unknown")}
         assert backend.embed("robot", "b@1", new) == 2

@@ -186,7 +186,9 @@ class InMemoryBackend:
         if task == "backup" and argument:
             with Path(argument).open("w", encoding="utf-8", newline="\n") as out:
                 return f"wrote {serialization.export(self, out)} lines to {argument}"
-        raise ValueError(f"task {task!r} with argument {argument!r}; known: verify, rebuild, checkpoint, backup (to a path)")
+        raise ValueError(
+            f"task {task!r} with argument {argument!r}; known: verify, rebuild, checkpoint, backup (to a path)"
+        )
 
     def close(self) -> None:
         self._closed = True

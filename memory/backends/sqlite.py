@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The embedded store: one SQLite file per robot, durable before it acknowledges.
 
-Neighbours: sqlite_schema.py holds the tables and spells a Query in SQL; in_memory.py is the specification.
+Neighbours: sqlite_schema.py holds the tables and spells a Query in SQL, sqlite_search.py answers one, sqlite_rows.py
+reads and writes rows, sqlite_migration.py brings older files up; in_memory.py is the specification.
 Rules of the file: one batch is one transaction (WAL, synchronous=FULL); rows hold a record's canonical line, columns
-and side tables only narrow a search, and `Query.matches` has the last word; one writer at a time; every error leaves
-as one of ours and names the file.
+and side tables only narrow a search, and `Query.matches` has the last word; the vector index takes in what is
+committed, never before; one writer at a time, with a connection of its own, so that a question never waits for the
+disk; every error leaves as one of ours and names the file.
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from memory.backend import (
     Batch,
@@ -26,49 +30,60 @@ from memory.backend import (
     Found,
     Receipt,
     StoreCounts,
+    StoreSizes,
     digest_of,
 )
+from memory.backends import sqlite_migration
 from memory.backends import sqlite_rows as rows
 from memory.backends import sqlite_schema as schema
 from memory.backends.meter import Meter
+from memory.backends.sqlite_search import Searching
 from memory.backends.writer_lock import WriterLock
-from memory.errors import RejectedInput, StoreCorrupt, StoreNotEmpty, StoreTooNew, StoreUnavailable
-from memory.geometry import Vector
+from memory.errors import RejectedInput, StoreCorrupt, StoreNotEmpty, StoreUnavailable
 from memory.query import Query
 from memory.records import Record, Relation, Tally
+from memory.vector_files import Space, VectorIndex
 
 _PAGE = 500
 _STEPS_BETWEEN_LOOKS = 1000  # virtual machine steps between two looks at the deadline: about 10 us of work
-_FIRST_RADIUS_M, _LAST_RADIUS_M = 1.0, 1e5
+_WAITED_FOR_S = 5.0  # for a lock that another process holds for a moment
+_IDLE_AFTER_S = 0.05  # without a write the vector index may take the processor
+_BACKUP_PAGES = 1000  # at a time, so that the writer goes on meanwhile
+_CACHE_KIB = 65_536
 
 
 class SqliteBackend:
-    """A store in one file, beside it the write-ahead log and a lock file.
+    """A store in one file, beside it the write-ahead log, a lock file and the folder of the vector index.
 
     Args:
         path: The file; made if it is not there, its folder is not.
         clock: Where recorded_ns comes from.
+        read_only: Read beside the process that writes.
 
     Raises:
-        StoreUnavailable: it cannot be opened for writing, or another writer holds it.
+        StoreUnavailable: it cannot be opened, or another writer holds it.
         StoreCorrupt: the file is no store of ours.
         StoreTooNew: a later version wrote it.
     """
 
-    capabilities = Capability.DURABLE | Capability.REOPENS | Capability.BACKUP
+    capabilities = Capability.DURABLE | Capability.REOPENS | Capability.BACKUP | Capability.READERS
 
-    def __init__(self, path: str | Path, clock: Clock) -> None:
+    def __init__(self, path: str | Path, clock: Clock, *, read_only: bool = False) -> None:
         self._path = Path(path)
         self._clock = clock
-        self._turn = threading.RLock()
+        self._read_only = read_only
+        self._writing, self._reading_turn = threading.RLock(), threading.RLock()
         self._open = False
+        self._vectors: VectorIndex | None = None
+        self._wrote_s = 0.0
         if not self._path.parent.is_dir():
             raise StoreUnavailable(f"cannot open store {self._path}: folder {self._path.parent} does not exist")
-        self._lock = WriterLock(self._path)
+        self._lock = None if read_only else WriterLock(self._path)
         try:
-            self._connection = self._connect()
+            self._writer = None if read_only else self._connect()
+            self._reader = self._connect(read_only=True)
         except BaseException:
-            self._lock.release()
+            self._let_go()
             raise
         self._open = True
 
@@ -84,21 +99,22 @@ class SqliteBackend:
                 replace(record, sequence=number, recorded_ns=now, retired_ns=None)
                 for number, record in enumerate(batch.records, start=last + 1)
             ]
-            rows.insert(sql, stamped)
+            embedded = rows.insert(sql, stamped)
             for gone in batch.retire:
                 rows.retire(sql, gone, now)
             rows.put_tallies(sql, batch.tallies)
             receipt = Receipt(now, last + bool(stamped), last + len(stamped))
             sql.execute("UPDATE last SET sequence = ?, recorded_ns = ?", (receipt.last_sequence, now))
             rows.remember(sql, batch.key, receipt)
+        self._index(embedded)
         return receipt
 
     def get(self, robot: str, ids: tuple[str, ...]) -> dict[str, Record]:
         answers: dict[str, Record] = {}
         for some in _slices(ids):
-            believed = f"r.robot = ? AND r.id IN {schema.listed(some)} AND r.retired_ns IS NULL"
+            believed = f"{_OWNED} AND r.id IN {schema.listed(some)} AND r.retired_ns IS NULL"
             best_first = "r.valid_to_ns IS NOT NULL, r.version DESC"  # as current_of has it
-            asked = f"SELECT r.id, {rows.ROW} FROM records r WHERE {believed} ORDER BY {best_first}"
+            asked = f"SELECT r.id, {rows.ROW} {rows.FROM} WHERE {believed} ORDER BY {best_first}"
             for one, *row in self._rows(asked, (robot, *some)):
                 if one not in answers:
                     answers[one] = rows.record_of(row)
@@ -106,9 +122,16 @@ class SqliteBackend:
 
     def find(self, query: Query, *, deadline_s: float | None = None, record_budget: int = 0) -> Found:
         meter = Meter(deadline_s, record_budget)
-        with self._reading(meter):
-            hits = self._nearest(query, query.near_m, meter) if query.near_m else self._in_order(query, meter)
-        return Found(tuple(hits), meter.examined, complete=not meter.cut)
+        with self._reading(meter) as sql:
+            try:
+                robot = rows.number_of(sql, query.robot, make=False)
+            except UnicodeEncodeError:
+                robot = 0
+            spaces = self._spaces_of(query, robot) if query.vector else ()
+            alone = sql.execute("SELECT count(*) FROM robots").fetchone()[0] == 1
+            return Searching(sql, query, robot, meter, alone=alone).answer(
+                self._vector_index() if spaces else None, spaces
+            )
 
     def expand(
         self,
@@ -123,7 +146,8 @@ class SqliteBackend:
     ) -> tuple[Record, ...]:
         end = "object" if reverse else "subject"
         asked = Query(robot=robot, kinds=(Relation.kind,), valid_at_ns=valid_at_ns, recorded_at_ns=recorded_at_ns)
-        terms, values = schema.where(asked, indexed=True, walked=False)
+        owner = self._rows("SELECT number FROM robots WHERE name = ?", (robot,))
+        terms, values = schema.where(asked, owner[0][0] if owner else 0, indexed=True, walked=False)
         if predicates:
             terms += f" AND r.predicate IN {schema.listed(predicates)}"
             values += predicates
@@ -135,9 +159,9 @@ class SqliteBackend:
 
     def tallies(self, robot: str, ids: tuple[str, ...] = ()) -> dict[str, Tally]:
         if not ids:
-            lines = self._rows("SELECT line FROM tallies WHERE robot = ? ORDER BY id", (robot,))
+            lines = self._rows(f"SELECT line FROM tallies r WHERE {_OWNED} ORDER BY id", (robot,))
         else:
-            asked = "SELECT line FROM tallies WHERE robot = ? AND id IN "
+            asked = f"SELECT line FROM tallies r WHERE {_OWNED} AND id IN "
             lines = [row for some in _slices(ids) for row in self._rows(asked + schema.listed(some), (robot, *some))]
         return {tally.record_id: tally for tally in map(rows.tally_of, lines)}
 
@@ -145,24 +169,23 @@ class SqliteBackend:
         self._rows("SELECT 1 FROM last", ())
         return self._log(since, limit)
 
+    def embed(self, robot: str, encoder: str, vectors: Mapping[tuple[str, int], bytes]) -> int:
+        with self._transaction() as sql:
+            found, embedded = rows.embed(sql, robot, encoder, vectors)
+        self._index(embedded)
+        return found
+
     def restore(self, entries: Iterable[Record | Tally]) -> None:
         with self._transaction() as sql:
             if sql.execute("SELECT recorded_ns FROM last").fetchone()[0]:
                 count = sql.execute("SELECT count(*) FROM records").fetchone()[0]
                 raise StoreNotEmpty(f"cannot restore into {self._path}: it was written before ({count} records)")
-            last = now = 0
-            for entry in entries:
-                if isinstance(entry, Tally):
-                    rows.put_tallies(sql, (entry,))
-                    continue
-                if entry.sequence <= last or entry.recorded_ns <= 0:
-                    raise RejectedInput(f"cannot restore version {entry.version} of {entry.id!r} at {entry.sequence}")
-                rows.insert(sql, [entry])
-                last, now = entry.sequence, max(now, entry.recorded_ns, entry.retired_ns or 0)
-            sql.execute("UPDATE last SET sequence = ?, recorded_ns = ?", (last, now))
+            rows.restore(sql, entries)
+        self._forget_index()
 
     def robots(self) -> tuple[str, ...]:
-        found = self._rows("SELECT robot FROM records UNION SELECT robot FROM tallies", ())
+        held = "SELECT robot FROM records UNION SELECT robot FROM tallies"
+        found = self._rows(f"SELECT name FROM robots WHERE number IN ({held})", ())
         return tuple(sorted(robot for (robot,) in found))
 
     def last_sequence(self) -> int:
@@ -170,8 +193,20 @@ class SqliteBackend:
 
     def counts(self) -> StoreCounts:
         records, current = self._rows("SELECT count(*), count(*) - count(retired_ns) FROM records", ())[0]
-        kinds = self._rows("SELECT kind, count(*) FROM records GROUP BY kind ORDER BY kind", ())
-        return StoreCounts(records, current, self._rows("SELECT count(*) FROM tallies", ())[0][0], tuple(kinds))
+        names = {number: kind for kind, number in schema.KINDS.items()}
+        kinds = self._rows("SELECT kind, count(*) FROM records GROUP BY kind", ())
+        by_kind = tuple(sorted((names[number], count) for number, count in kinds))
+        (tallies,), (vectors,) = self._rows(
+            "SELECT count(*) FROM tallies UNION ALL SELECT coalesce(sum(rows), 0) FROM spaces", ()
+        )
+        return StoreCounts(records, current, tallies, by_kind, vectors)
+
+    def sizes(self) -> StoreSizes:
+        self._need_open()
+        files = [self._path, self._path.with_name(self._path.name + "-wal")]
+        index = self._vector_index()
+        on_disk = sum(file.stat().st_size for file in files if file.is_file())
+        return StoreSizes(on_disk, index.files_bytes(), index.unindexed)
 
     def forget(self, robot: str, ids: tuple[str, ...]) -> int:
         gone = 0
@@ -184,8 +219,11 @@ class SqliteBackend:
                     audit = (now, robot, digest_of(robot, one), erased)
                     sql.execute("INSERT INTO audits(at_ns, robot, digest, rows) VALUES(?, ?, ?, ?)", audit)
             sql.execute("UPDATE last SET recorded_ns = ?", (now,))
-        if gone:
-            self.maintain("checkpoint")  # what was erased must not live on in the write-ahead log
+            if gone:
+                rows.drop_erased_words(sql)
+        if gone:  # what was erased must not live on in the write-ahead log or in the vector index
+            self._forget_index()
+            self.maintain("checkpoint")
         return gone
 
     def audits(self) -> tuple[Forgotten, ...]:
@@ -195,45 +233,103 @@ class SqliteBackend:
     def maintain(self, task: str, argument: str = "") -> str:
         if task == "verify":
             return self._verify()
+        if task == "rebuild":
+            return self._rebuild()
         if task == "checkpoint":
-            self._rows("PRAGMA wal_checkpoint(TRUNCATE)", ())
+            self._checkpoint()
             return f"{self._path} holds every committed record"
         if task == "backup" and argument:
             return self._backup(Path(argument))
-        raise ValueError(f"task {task!r} with argument {argument!r}; known: verify, checkpoint, backup (to a path)")
+        known = "verify, rebuild, checkpoint, backup (to a path)"
+        raise ValueError(f"task {task!r} with argument {argument!r}; known: {known}")
 
     def close(self) -> None:
-        with self._turn:
+        with self._writing, self._reading_turn:
             if not self._open:
                 return
+            if self._vectors is not None:
+                self._vectors.close()
             self._open = False
-            with suppress(sqlite3.Error):  # what is committed is safe in the log; the next open reads it
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._connection.close()
-            self._lock.release()
+            if self._writer is not None:
+                with suppress(sqlite3.Error):  # what is committed is safe in the log; the next open reads it
+                    self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._let_go()
 
-    def _connect(self) -> sqlite3.Connection:
+    # ---- what the vector index asks of the rows
+
+    def spaces(self) -> list[Space]:
+        """Every partition that ever held a vector."""
+        return [Space(*row) for row in self._rows("SELECT number, robot, kind, encoder, size, rows FROM spaces", ())]
+
+    def last_vector(self) -> int:
+        """Highest number given out."""
+        return int(self._rows("SELECT vector FROM last", ())[0][0])
+
+    def vectors_after(self, space: int, number: int, limit: int) -> list[tuple[int, bytes]]:
+        """(number, vector) of a partition with higher numbers, in order."""
+        asked = "SELECT number, vector FROM vectors WHERE space = ? AND number > ? ORDER BY number LIMIT ?"
+        return self._rows(asked, (space, number, limit))
+
+    def rows_up_to(self, space: int, number: int) -> int:
+        """How many of a partition have at most this number."""
+        asked = "SELECT count(*) FROM vectors WHERE space = ? AND number <= ?"
+        return int(self._rows(asked, (space, number))[0][0])
+
+    def _vector_index(self) -> VectorIndex:
+        with self._reading_turn:
+            if self._vectors is None:
+                folder = self._path.with_name(self._path.name + ".vectors")
+                self._vectors = VectorIndex(folder, self, self._busy, read_only=self._read_only)
+            return self._vectors
+
+    def _index(self, embedded: rows.Embedded) -> None:
+        self._wrote_s = time.monotonic()
+        for space, fresh in embedded.rows.items():
+            if fresh:
+                numbers, vectors = zip(*fresh, strict=True)
+                self._vector_index().append(embedded.spaces[space], list(numbers), list(vectors))
+
+    def _forget_index(self) -> None:
+        with self._reading_turn:
+            self._vector_index().discard()
+
+    def _busy(self) -> bool:
+        return time.monotonic() - self._wrote_s < _IDLE_AFTER_S
+
+    def _spaces_of(self, query: Query, robot: int) -> list[Space]:
+        kinds = {schema.KINDS.get(kind, 0) for kind in query.kinds or schema.KINDS}
+        return [one for one in self.spaces() if one.robot == robot and one.kind in kinds and one.rows]
+
+    # ---- connections
+
+    def _connect(self, *, read_only: bool = False) -> sqlite3.Connection:
         with self._our_errors("open"):
-            connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            if read_only and not self._path.is_file():
+                raise StoreUnavailable(f"cannot read store {self._path}: there is no such file")
+            address = f"file:{quote(str(self._path.absolute()))}?mode={'ro' if read_only else 'rwc'}"
+            sql = sqlite3.connect(
+                address, uri=True, isolation_level=None, check_same_thread=False, timeout=_WAITED_FOR_S
+            )
             try:
-                self._prepare(connection)
+                if read_only:
+                    sqlite_migration.check(sql, self._path, whole=True)
+                else:
+                    sql = sqlite_migration.prepare(sql, self._path)
+                    for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
+                        sql.execute(f"PRAGMA {pragma}")
+                sql.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             except BaseException:
-                connection.close()
+                sql.close()
                 raise
-            return connection
+            return sql
 
-    def _prepare(self, sql: sqlite3.Connection) -> None:
-        version = sql.execute("PRAGMA user_version").fetchone()[0]
-        owner = sql.execute("PRAGMA application_id").fetchone()[0]
-        blank = not sql.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if not blank and owner != schema.APPLICATION:
-            raise StoreCorrupt(f"{self._path} is a database of another program, not a store")
-        if version > schema.FORMAT:
-            raise StoreTooNew(f"{self._path} has format {version}, this version reads up to {schema.FORMAT}")
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "cache_size = -65536"):
-            sql.execute(f"PRAGMA {pragma}")
-        if blank:
-            sql.executescript(f"BEGIN IMMEDIATE; {schema.SCHEMA} COMMIT;")
+    def _let_go(self) -> None:
+        for name in ("_reader", "_writer"):
+            connection = self.__dict__.get(name)
+            if connection is not None:
+                connection.close()
+        if self._lock is not None:
+            self._lock.release()
 
     @contextmanager
     def _our_errors(self, verb: str) -> Iterator[None]:
@@ -248,36 +344,38 @@ class SqliteBackend:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._turn, self._our_errors("write to"):
+        with self._writing, self._our_errors("write to"):
             self._need_open()
-            self._connection.execute("BEGIN IMMEDIATE")
+            if self._writer is None:
+                raise StoreUnavailable(f"store {self._path} was opened to read")
+            self._writer.execute("BEGIN IMMEDIATE")
             try:
-                yield self._connection
-                self._connection.execute("COMMIT")
+                yield self._writer
+                self._writer.execute("COMMIT")
             finally:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
 
     @contextmanager
-    def _reading(self, meter: Meter) -> Iterator[None]:
-        with self._turn, self._our_errors("read"):
+    def _reading(self, meter: Meter) -> Iterator[sqlite3.Connection]:
+        with self._reading_turn, self._our_errors("read"):
             self._need_open()
             if meter.timed:
-                self._connection.set_progress_handler(meter.late, _STEPS_BETWEEN_LOOKS)
+                self._reader.set_progress_handler(meter.late, _STEPS_BETWEEN_LOOKS)
             try:
-                yield
+                yield self._reader
             finally:
-                self._connection.set_progress_handler(None, 0)
+                self._reader.set_progress_handler(None, 0)
 
     def _need_open(self) -> None:
         if not self._open:
             raise StoreUnavailable(f"store {self._path} is closed")
 
     def _rows(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
-        with self._turn, self._our_errors("read"):
+        with self._reading_turn, self._our_errors("read"):
             self._need_open()
             try:
-                return self._connection.execute(statement, values).fetchall()
+                return self._reader.execute(statement, values).fetchall()
             except UnicodeEncodeError:  # a lone surrogate in what is asked for: no stored text has one
                 return []
 
@@ -294,70 +392,52 @@ class SqliteBackend:
                 return
             since, left = page[-1].sequence, left - len(page) if left > 0 else left
 
-    def _in_order(self, query: Query, meter: Meter) -> list[Record]:
-        hits: list[Record] = []
-        for record in self._examined(*schema.in_order(query), meter):
-            if query.matches(record):
-                hits.append(record)
-                if len(hits) == query.limit:
-                    break
-        return hits
-
-    def _nearest(self, query: Query, centre_m: Vector, meter: Meter) -> list[Record]:
-        """Search growing boxes until the answers inside the inscribed ball suffice."""
-        seen: dict[int, Record] = {}
-        for radius_m in _radii(query):
-            for record in self._examined(*schema.near(query, centre_m, radius_m), meter, known=seen):
-                seen[record.sequence] = record
-            hits = sorted((r for r in seen.values() if query.matches(r)), key=query.rank)
-            if meter.cut or (query.limit and sum(query.rank(r)[0] <= radius_m for r in hits) >= query.limit):
-                break
-        return hits[: query.limit or None]
-
-    def _examined(
-        self, search: str, values: list[Any], meter: Meter, known: dict[int, Record] | None = None
-    ) -> Iterator[Record]:
-        if meter.late():
-            return
-        try:
-            for row in self._connection.execute(f"SELECT {rows.ROW} {search}", values):
-                if known and row[0] in known:
-                    continue
-                if not meter.take():
-                    return
-                yield rows.record_of(row)
-        except UnicodeEncodeError:  # as in _rows
-            return
-        except sqlite3.OperationalError:
-            if not meter.cut:
-                raise
-
     def _verify(self) -> str:
         said = self._rows("PRAGMA integrity_check(1)", ())[0][0]
         if said != "ok":
             raise StoreCorrupt(f"{self._path}: {said}")
         count, since = 0, 0
         while page := self._rows(
-            f"SELECT {rows.ROW}, r.checksum FROM records r WHERE r.sequence > ? ORDER BY r.sequence LIMIT ?",
+            f"SELECT {rows.ROW}, r.checksum {rows.FROM} WHERE r.sequence > ? ORDER BY r.sequence LIMIT ?",
             (since, _PAGE),
         ):
             for *row, checksum in page:
-                if rows.checksum_of(row[1]) != checksum:
+                if rows.checksum_of(row[1], row[3] or b"") != checksum:
                     raise StoreCorrupt(f"{self._path}: row {row[0]} does not fit its checksum: {row[1][:80]!r}")
                 rows.record_of(row)
             count, since = count + len(page), page[-1][0]
         return f"{self._path}: {count} records verified"
 
+    def _checkpoint(self) -> None:
+        with self._writing, self._our_errors("write to"):
+            self._need_open()
+            if self._writer is not None:
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            if self._vectors is not None:
+                self._vectors.save()
+
+    def _rebuild(self) -> str:
+        if self._read_only:
+            raise StoreUnavailable(f"store {self._path} was opened to read")
+        with self._transaction() as sql:
+            count = rows.rebuild(sql)
+        index = self._vector_index()
+        index.discard()
+        index.digest_all()
+        index.save()
+        return f"{self._path}: every index was made anew from {count} records"
+
     def _backup(self, target: Path) -> str:
         partial = target.with_name(target.name + ".partial")
         partial.unlink(missing_ok=True)
-        with self._turn, self._our_errors("back up"):
+        with self._our_errors("back up"):
             self._need_open()
-            copy = sqlite3.connect(partial)
+            source, copy = self._connect(read_only=True), sqlite3.connect(partial)
             try:
-                self._connection.backup(copy)
+                source.backup(copy, pages=_BACKUP_PAGES)
             finally:
                 copy.close()
+                source.close()
         os.replace(partial, target)
         return f"copied {self._path} to {target}"
 
@@ -366,15 +446,8 @@ class SqliteBackend:
         return sequence, max(self._clock(), recorded_ns + 1)
 
 
-def _radii(query: Query) -> Iterator[float]:
-    """Radii to try, metres; 0 stands for everywhere."""
-    reach = _LAST_RADIUS_M if query.within_m is None else min(query.within_m, _LAST_RADIUS_M)
-    radius = _FIRST_RADIUS_M
-    while query.limit and radius < reach:
-        yield radius
-        radius *= 4
-    yield query.within_m or 0.0
-
-
 def _slices(values: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     return (values[start : start + schema.LISTED] for start in range(0, len(values), schema.LISTED))
+
+
+_OWNED = "r.robot = (SELECT number FROM robots WHERE name = ?)"

@@ -2,54 +2,97 @@
 """Rows of the SQLite store: how a record becomes one, and one a record again.
 
 Neighbours: sqlite_schema.py declares the tables; sqlite.py calls these inside its transactions.
-Rules of the file: a row holds the record's canonical line; columns and side tables repeat what searches need of it;
-retired_ns alone changes after the line was written, so the column and not the line tells it.
+Rules of the file: a row holds the record's line without what is at its default and without its vector, which has a
+table of its own; columns and side tables repeat what searches need of it; retired_ns alone changes after the line was
+written, so the column and not the line tells it; a vector put in place of another gets a new number, so that whoever
+follows the numbers sees it.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from memory.backend import KEYS_KEPT, Receipt, Retirement
-from memory.backends.sqlite_schema import COLUMNS, near_enough, terms_of
+from memory.backend import KEYS_KEPT, Receipt, Retirement, wrong_size
+from memory.backends.sqlite_schema import COLUMNS, KINDS, TEXTS, near_enough, text_row
 from memory.errors import RejectedInput, StoreCorrupt
 from memory.records import Positioned, Record, Tally
 from memory.serialization import from_line, to_line
+from memory.vector_files import Space
 
-ROW = "r.sequence, r.line, r.retired_ns"
-SELECT = f"SELECT {ROW} FROM records r WHERE "
-_INSERT = f"INSERT INTO records VALUES({', '.join('?' * (11 + len(COLUMNS)))})"
+ROW = "r.sequence, r.line, r.retired_ns, v.vector"
+FROM = "FROM records r LEFT JOIN vectors v ON v.number = r.vector"
+SELECT = f"SELECT {ROW} {FROM} WHERE "
+_PAGE = 500
+_INSERT = f"INSERT INTO records VALUES({', '.join('?' * (12 + len(COLUMNS)))})"
 
 
-def insert(sql: sqlite3.Connection, records: list[Record]) -> None:
+@dataclass(slots=True)
+class Embedded:
+    """Vectors one transaction has written, by space: what the index is to take in once it is committed."""
+
+    spaces: dict[int, Space] = field(default_factory=dict)
+    rows: dict[int, list[tuple[int, bytes]]] = field(default_factory=dict)
+    last: int = 0
+
+
+def insert(sql: sqlite3.Connection, records: list[Record]) -> Embedded:
     """Write new versions, with what they are found by."""
+    robots: dict[str, int] = {}
+    embedded = Embedded(last=sql.execute("SELECT vector FROM last").fetchone()[0])
     for record in records:
+        robot = robots.get(record.robot) or robots.setdefault(record.robot, number_of(sql, record.robot))
+        vector = _embed(sql, embedded, record, robot) if record.embedding else None
         try:
-            sql.execute(_INSERT, _row_of(record))
+            sql.execute(_INSERT, _row_of(record, robot, vector))
         except sqlite3.IntegrityError as error:
             raise RejectedInput(
                 f"version {record.version} of record {record.id!r} of {record.robot!r} already exists"
             ) from error
-        if isinstance(record, Positioned):
-            x, y, z = map(near_enough, record.position_m)  # the tree rounds low edges down and high ones up
-            sql.execute("INSERT INTO positions VALUES(?, ?, ?, ?, ?, ?, ?)", (record.sequence, x, x, y, y, z, z))
-        sql.executemany("INSERT INTO terms VALUES(?, ?, ?)", _term_rows(record))
+        _find_by(sql, record, robot)
+    _count_vectors(sql, embedded)
+    return embedded
 
 
 def retire(sql: sqlite3.Connection, gone: Retirement, now: int) -> None:
     """Stop believing one version."""
-    named = "UPDATE records SET retired_ns = ? WHERE robot = ? AND id = ? AND version = ? AND retired_ns IS NULL"
+    named = (
+        "UPDATE records SET retired_ns = ? WHERE robot = (SELECT number FROM robots WHERE name = ?) AND id = ? "
+        "AND version = ? AND retired_ns IS NULL"
+    )
     if sql.execute(named, (now, gone.robot, gone.id, gone.version)).rowcount != 1:
         raise RejectedInput(f"version {gone.version} of record {gone.id!r} of {gone.robot!r} is not current")
 
 
 def put_tallies(sql: sqlite3.Connection, tallies: Iterable[Tally]) -> None:
     """Put counters in place of the stored ones."""
-    rows = [(tally.robot, tally.record_id, to_line(tally)) for tally in tallies]
+    rows = [(number_of(sql, tally.robot), tally.record_id, to_line(tally)) for tally in tallies]
     sql.executemany("INSERT OR REPLACE INTO tallies VALUES(?, ?, ?)", rows)
+
+
+def embed(
+    sql: sqlite3.Connection, robot: str, encoder: str, vectors: Mapping[tuple[str, int], bytes]
+) -> tuple[int, Embedded]:
+    """Put vectors in place of those that versions have; how many were found."""
+    embedded = Embedded(last=sql.execute("SELECT vector FROM last").fetchone()[0])
+    owner, found = number_of(sql, robot), 0
+    for (one, version), vector in vectors.items():
+        asked = f"SELECT {ROW}, r.vector {FROM} WHERE r.robot = ? AND r.id = ? AND r.version = ?"
+        for *row, number in sql.execute(asked, (owner, one, version)).fetchall():
+            old = record_of(row)
+            if number is not None:
+                drop_vector(sql, number)
+            new = with_vector(old, encoder, vector)
+            line = to_line(new, stored=True)
+            number = _embed(sql, embedded, new, owner)
+            put = "UPDATE records SET vector = ?, line = ?, checksum = ? WHERE sequence = ?"
+            sql.execute(put, (number, line, checksum_of(line, new.embedding), new.sequence))
+            found += 1
+    _count_vectors(sql, embedded)
+    return found, embedded
 
 
 def remember(sql: sqlite3.Connection, key: str, receipt: Receipt) -> None:
@@ -63,19 +106,47 @@ def remember(sql: sqlite3.Connection, key: str, receipt: Receipt) -> None:
 
 def erase(sql: sqlite3.Connection, robot: str, record_id: str) -> int:
     """Delete every row of one id; returns how many went."""
-    rows = sql.execute(f"{SELECT} r.robot = ? AND r.id = ?", (robot, record_id)).fetchall()
-    for record in map(record_of, rows):
-        sql.executemany("DELETE FROM terms WHERE term = ? AND valid_from_ns = ? AND sequence = ?", _term_rows(record))
+    owner = number_of(sql, robot, make=False)
+    rows = sql.execute(f"SELECT {ROW}, r.vector {FROM} WHERE r.robot = ? AND r.id = ?", (owner, record_id)).fetchall()
+    for *row, number in rows:
+        record = record_of(row)
+        sql.execute(
+            f"INSERT INTO {TEXTS[record.kind]}({TEXTS[record.kind]}, rowid, words) VALUES('delete', ?, ?)",
+            (record.sequence, text_row(record, owner)),
+        )
         sql.execute("DELETE FROM positions WHERE sequence = ?", (record.sequence,))
         sql.execute("DELETE FROM records WHERE sequence = ?", (record.sequence,))
-    tallies = sql.execute("DELETE FROM tallies WHERE robot = ? AND id = ?", (robot, record_id)).rowcount
+        if number is not None:
+            drop_vector(sql, number)
+    tallies = sql.execute("DELETE FROM tallies WHERE robot = ? AND id = ?", (owner, record_id)).rowcount
     return len(rows) + tallies
+
+
+def drop_vector(sql: sqlite3.Connection, number: int) -> None:
+    """Delete one vector."""
+    (space,) = sql.execute("SELECT space FROM vectors WHERE number = ?", (number,)).fetchone()
+    sql.execute("DELETE FROM vectors WHERE number = ?", (number,))
+    sql.execute("UPDATE spaces SET rows = rows - 1 WHERE number = ?", (space,))
+
+
+def number_of(sql: sqlite3.Connection, robot: str, *, make: bool = True) -> int:
+    """The number of a robot's name; 0, which no row has, for one that is not known and not to be made."""
+    known = sql.execute("SELECT number FROM robots WHERE name = ?", (robot,)).fetchone()
+    if known:
+        return int(known[0])
+    return int(sql.execute("INSERT INTO robots(name) VALUES(?)", (robot,)).lastrowid or 0) if make else 0
+
+
+def spaces(sql: sqlite3.Connection) -> list[Space]:
+    """Every space of vectors."""
+    asked = "SELECT number, robot, kind, encoder, size, rows FROM spaces ORDER BY number"
+    return [Space(*row) for row in sql.execute(asked)]
 
 
 def record_of(row: Any) -> Record:
     """The record of one ROW."""
-    sequence, line, retired_ns = row
-    record = from_line(line, retired_ns)
+    sequence, line, retired_ns, vector = row
+    record = from_line(line, retired_ns, vector or b"")
     if not isinstance(record, Record):
         raise StoreCorrupt(f"row {sequence} holds no record: {line[:80]!r}")
     return record
@@ -89,28 +160,114 @@ def tally_of(row: Any) -> Tally:
     return tally
 
 
-def checksum_of(line: str) -> int:
+def checksum_of(line: str, vector: bytes) -> int:
     """What notices a row that changed on the disk."""
-    return zlib.crc32(line.encode())
+    return zlib.crc32(vector, zlib.crc32(line.encode()))
 
 
-def _row_of(record: Record) -> tuple[Any, ...]:
-    line = to_line(record)
+def with_vector(record: Record, encoder: str, vector: bytes) -> Record:
+    """The same version, embedded by another encoder."""
+    return replace(record, encoder=encoder, embedding=vector)
+
+
+def _find_by(sql: sqlite3.Connection, record: Record, robot: int) -> None:
+    if isinstance(record, Positioned):
+        x, y, z = map(near_enough, record.position_m)  # the tree rounds low edges down and high ones up
+        sql.execute("INSERT INTO positions VALUES(?, ?, ?, ?, ?, ?, ?)", (record.sequence, x, x, y, y, z, z))
+    words = text_row(record, robot)
+    sql.execute(f"INSERT INTO {TEXTS[record.kind]}(rowid, words) VALUES(?, ?)", (record.sequence, words))
+
+
+def _embed(sql: sqlite3.Connection, embedded: Embedded, record: Record, robot: int) -> int:
+    space = _space_of(sql, embedded, record, robot)
+    embedded.last += 1
+    row = (embedded.last, space.number, record.sequence, record.embedding)
+    sql.execute("INSERT INTO vectors VALUES(?, ?, ?, ?)", row)
+    embedded.rows[space.number].append((embedded.last, record.embedding))
+    return embedded.last
+
+
+def _space_of(sql: sqlite3.Connection, embedded: Embedded, record: Record, robot: int) -> Space:
+    kind, size = KINDS[record.kind], len(record.embedding) // 4
+    for known in embedded.spaces.values():
+        if (known.robot, known.kind, known.encoder) == (robot, kind, record.encoder):
+            if known.size != size:
+                raise wrong_size(record, 4 * known.size)
+            return known
+    expected = sql.execute("SELECT size FROM spaces WHERE encoder = ? LIMIT 1", (record.encoder,)).fetchone()
+    if expected and expected[0] != size:
+        raise wrong_size(record, 4 * expected[0])
+    put = "INSERT OR IGNORE INTO spaces(robot, kind, encoder, size, rows) VALUES(?, ?, ?, ?, 0)"
+    sql.execute(put, (robot, kind, record.encoder, size))
+    asked = "SELECT number, robot, kind, encoder, size, rows FROM spaces WHERE robot = ? AND kind = ? AND encoder = ?"
+    space = Space(*sql.execute(asked, (robot, kind, record.encoder)).fetchone())
+    embedded.spaces[space.number], embedded.rows[space.number] = space, []
+    return space
+
+
+def _count_vectors(sql: sqlite3.Connection, embedded: Embedded) -> None:
+    for space, rows in embedded.rows.items():
+        sql.execute("UPDATE spaces SET rows = rows + ? WHERE number = ?", (len(rows), space))
+    if embedded.rows:
+        sql.execute("UPDATE last SET vector = ?", (embedded.last,))
+
+
+def _row_of(record: Record, robot: int, vector: int | None) -> tuple[Any, ...]:
+    line = to_line(record, stored=True)
     return (
         record.sequence,
-        record.robot,
+        robot,
         record.id,
         record.version,
-        record.kind,
+        KINDS[record.kind],
         record.valid_from_ns,
         record.valid_to_ns,
         record.recorded_ns,
         record.retired_ns,
         *(getattr(record, name, None) for name in COLUMNS),
+        vector,
         line,
-        checksum_of(line),
+        checksum_of(line, record.embedding),
     )
 
 
-def _term_rows(record: Record) -> list[tuple[str, int, int]]:
-    return [(term, record.valid_from_ns, record.sequence) for term in terms_of(record)]
+def restore(sql: sqlite3.Connection, entries: Iterable[Record | Tally]) -> None:
+    """Fill an empty store with another one's log; stamps and sequences stay.
+
+    Raises:
+        RejectedInput: sequences do not rise, a version comes twice, or a stamp is unset.
+    """
+    last = now = 0
+    page: list[Record] = []
+    for entry in entries:
+        if isinstance(entry, Tally):
+            put_tallies(sql, (entry,))
+            continue
+        if entry.sequence <= last or entry.recorded_ns <= 0:
+            raise RejectedInput(f"cannot restore version {entry.version} of {entry.id!r} at {entry.sequence}")
+        last, now = entry.sequence, max(now, entry.recorded_ns, entry.retired_ns or 0)
+        page.append(entry)
+        if len(page) == _PAGE:
+            insert(sql, page)
+            page = []
+    insert(sql, page)
+    sql.execute("UPDATE last SET sequence = ?, recorded_ns = ?", (last, now))
+
+
+def rebuild(sql: sqlite3.Connection) -> int:
+    """Make the text and position indexes anew from the rows; returns how many there are."""
+    for table in TEXTS.values():
+        sql.execute(f"INSERT INTO {table}({table}) VALUES('delete-all')")
+    sql.execute("DELETE FROM positions")
+    since = count = 0
+    while page := sql.execute(f"{SELECT} r.sequence > ? ORDER BY r.sequence LIMIT ?", (since, _PAGE)).fetchall():
+        for record in map(record_of, page):
+            _find_by(sql, record, number_of(sql, record.robot))
+        since, count = page[-1][0], count + len(page)
+    return count
+
+
+def drop_erased_words(sql: sqlite3.Connection) -> None:
+    """Merge the text indexes whole: words of deleted rows stay in old segments until then."""
+    for table in TEXTS.values():
+        sql.execute(f"INSERT INTO {table}({table}) VALUES('optimize')")

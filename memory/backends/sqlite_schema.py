@@ -1,86 +1,123 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of the SQLite store, and a Query spelled in SQL.
 
-Neighbours: sqlite_rows.py fills the tables; sqlite.py checks every row it finds again with `Query.matches`.
-Rules of the file: values are always parameters; a condition may let too much through, never too little.
+Neighbours: sqlite_rows.py fills the tables; sqlite_search.py checks every row it finds again with `Query.matches`.
+Rules of the file: values are always parameters; a condition may let too much through, never too little; names that
+repeat in every row (robots, kinds) are numbers there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from memory.geometry import Vector
 from memory.query import Query, text_of, words
-from memory.records import Record
+from memory.records import RECORD_KINDS, Record
 
-FORMAT = 1  # kept in the file as user_version
+FORMAT = 2  # kept in the file as user_version; sqlite_migration.py reads the earlier ones
 APPLICATION = 0x4E585253  # kept in the file as application_id: "NXRS"
+PAGE_BYTES = 8192  # five vectors of 384 values to a page; in one of 4096 bytes a fourth of it would stay empty
 LISTED = 500  # longest list of values spelled into one statement
 
+KINDS = {kind: number for number, kind in enumerate(RECORD_KINDS, start=1)}
 COLUMNS = ("label", "name", "subject", "predicate", "object", "scope", "goal", "map_id", "place_id", "episode_id")
+TEXTS = {kind: f"texts_{kind}" for kind in RECORD_KINDS}  # an index of words for each kind: half of a question's cost
+LISTS = ("subjects", "evidence")  # fields of several ids, found by one word of the text index for each
 _INDEXED = frozenset({"label", "subject", "object"})
 _LARGEST_NS = 2**63 - 1
 _LARGEST_M = 1e30  # the R-tree keeps 32-bit floats; anything further is found by the full check
 
+_TEXT_TABLES = "\n".join(
+    f"CREATE VIRTUAL TABLE {name} USING fts5(words, content='', columnsize=0, detail=none, tokenize='ascii');"
+    for name in TEXTS.values()
+)
 SCHEMA = f"""
+CREATE TABLE robots(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE records(
-  sequence INTEGER PRIMARY KEY, robot TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, kind TEXT NOT NULL,
-  valid_from_ns INTEGER NOT NULL, valid_to_ns INTEGER, recorded_ns INTEGER NOT NULL, retired_ns INTEGER,
-  {", ".join(f"{name} TEXT" for name in COLUMNS)}, line TEXT NOT NULL, checksum INTEGER NOT NULL,
-  UNIQUE(robot, id, version));
-CREATE INDEX by_time ON records(robot, valid_from_ns, sequence);
-CREATE INDEX by_kind ON records(robot, kind, valid_from_ns, sequence);
+  sequence INTEGER PRIMARY KEY, robot INTEGER NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL,
+  kind INTEGER NOT NULL, valid_from_ns INTEGER NOT NULL, valid_to_ns INTEGER, recorded_ns INTEGER NOT NULL,
+  retired_ns INTEGER, {", ".join(f"{name} TEXT" for name in COLUMNS)}, vector INTEGER, line TEXT NOT NULL,
+  checksum INTEGER NOT NULL, UNIQUE(robot, id, version));
+CREATE INDEX by_time ON records(robot, valid_from_ns);
+CREATE INDEX by_kind ON records(robot, kind, valid_from_ns);
 CREATE INDEX by_label ON records(robot, label) WHERE label IS NOT NULL;
 CREATE INDEX by_subject ON records(robot, subject, predicate) WHERE subject IS NOT NULL;
 CREATE INDEX by_object ON records(robot, object, predicate) WHERE object IS NOT NULL;
 CREATE VIRTUAL TABLE positions USING rtree(sequence, x_low, x_high, y_low, y_high, z_low, z_high);
-CREATE TABLE terms(term TEXT NOT NULL, valid_from_ns INTEGER NOT NULL, sequence INTEGER NOT NULL,
-  PRIMARY KEY(term, valid_from_ns, sequence)) WITHOUT ROWID;
-CREATE TABLE tallies(robot TEXT NOT NULL, id TEXT NOT NULL, line TEXT NOT NULL, PRIMARY KEY(robot, id)) WITHOUT ROWID;
+{_TEXT_TABLES}
+CREATE TABLE spaces(number INTEGER PRIMARY KEY, robot INTEGER NOT NULL, kind INTEGER NOT NULL, encoder TEXT NOT NULL,
+  size INTEGER NOT NULL, rows INTEGER NOT NULL, UNIQUE(robot, kind, encoder));
+CREATE TABLE vectors(number INTEGER PRIMARY KEY, space INTEGER NOT NULL, sequence INTEGER NOT NULL,
+  vector BLOB NOT NULL);
+CREATE INDEX by_space ON vectors(space);
+CREATE TABLE tallies(robot INTEGER NOT NULL, id TEXT NOT NULL, line TEXT NOT NULL,
+  PRIMARY KEY(robot, id)) WITHOUT ROWID;
 CREATE TABLE receipts(number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, recorded_ns INTEGER NOT NULL,
   first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL);
 CREATE TABLE audits(number INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, robot TEXT NOT NULL, digest TEXT NOT NULL,
   rows INTEGER NOT NULL);
-CREATE TABLE last(one INTEGER PRIMARY KEY CHECK(one = 1), sequence INTEGER NOT NULL, recorded_ns INTEGER NOT NULL);
-INSERT INTO last VALUES(1, 0, 0);
+CREATE TABLE last(one INTEGER PRIMARY KEY CHECK(one = 1), sequence INTEGER NOT NULL, recorded_ns INTEGER NOT NULL,
+  vector INTEGER NOT NULL);
+INSERT INTO last VALUES(1, 0, 0, 0);
 PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {FORMAT};
 """
 
 
-def terms_of(record: Record) -> list[str]:
-    """What the terms table finds a record by: its words, and each thing it concerns as "subjects=id"."""
-    concerned = [f"subjects={one}" for one in getattr(record, "subjects", ())]  # "=" is in no word
-    return sorted({*words(text_of(record)), *concerned})
+def text_row(record: Record, robot: int) -> str:
+    """What the text index of its kind holds of a record: its words, and made words for ids in lists and for its robot.
+
+    A made word may coincide with a real one; `Query.matches` has the last word.
+    """
+    listed = [_made(name, one) for name in LISTS for one in getattr(record, name, ())]
+    return " ".join([*sorted({*words(text_of(record)), *listed}), _owner(robot)])
 
 
-def in_order(query: Query) -> tuple[str, list[Any]]:
-    """FROM, WHERE and ORDER BY of a search in log order or newest first, and its parameters.
+def terms_asked(query: Query, robot: int, *, alone: bool) -> list[str]:
+    """What every answer has in the text index; a robot that has the store to itself needs no term of its own."""
+    listed_ids = (_made(name, value) for name, value in query.equals if name in LISTS)
+    asked = sorted({*words(query.text), *listed_ids})
+    return asked if alone else [*asked, _owner(robot)]
 
-    Few rows named by id, label, subject or object are looked up and sorted; else a word's rows come in their order;
+
+def texts(kinds: Iterable[str], every: Sequence[str], some: Sequence[str] = ()) -> tuple[str, list[str]]:
+    """A subquery of row numbers with every one of the terms, and any of `some`, and its parameters."""
+    asked = [f'"{term}"' for term in every]
+    if some:
+        asked.append("(" + " OR ".join(f'"{term}"' for term in some) + ")")
+    tables = [TEXTS[kind] for kind in (dict.fromkeys(kinds) or TEXTS) if kind in TEXTS]
+    spelled = " UNION ALL ".join(f"SELECT rowid AS number FROM {table} WHERE {table} MATCH ?" for table in tables)
+    return spelled or "SELECT 0 AS number WHERE 0", [" AND ".join(asked)] * len(tables)
+
+
+def in_order(query: Query, robot: int, *, alone: bool) -> tuple[str, str, list[Any]]:
+    """FROM, then WHERE and ORDER BY of a search in log order or newest first, and its parameters.
+
+    Few rows named by id, label, subject or object are looked up and sorted; else a word's rows come in log order;
     else the whole robot is walked, by time, by kind, or by row.
     """
-    lookup, terms = _names_few(query), _terms_asked(query)
-    conditions, values = where(query, indexed=lookup, walked=not (lookup or terms))
+    lookup = names_few(query)
+    terms = terms_asked(query, robot, alone=alone) if terms_asked(query, robot, alone=True) else []
+    conditions, values = where(query, robot, indexed=lookup, walked=not (lookup or terms))
     if terms and not lookup:
-        order = "t.valid_from_ns DESC, t.sequence DESC" if query.newest_first else "t.sequence"
-        start = "FROM terms t CROSS JOIN records r ON r.sequence = t.sequence WHERE t.term = ?"
-        return f"{start} AND {conditions} ORDER BY {order}", [max(terms, key=len), *values]
+        spelled, asked = texts(query.kinds, terms)
+        order = "r.valid_from_ns DESC, r.sequence DESC" if query.newest_first else "r.sequence"
+        start = f"FROM ({spelled}) t CROSS JOIN records r ON r.sequence = t.number"
+        return start, f"WHERE {conditions} ORDER BY {order}", [*asked, *values]
     keep = "+" if lookup else ""
     order = f"{keep}r.valid_from_ns DESC, {keep}r.sequence DESC" if query.newest_first else f"{keep}r.sequence"
-    return f"FROM records r WHERE {conditions} ORDER BY {order}", values
+    return "FROM records r", f"WHERE {conditions} ORDER BY {order}", values
 
 
-def near(query: Query, centre_m: Vector, radius_m: float) -> tuple[str, list[Any]]:
-    """FROM and WHERE of a search within a box around the centre, and its parameters; radius 0 = everywhere."""
-    conditions, values = where(query, indexed=False, walked=False)
+def within(centre_m: Vector, radius_m: float) -> tuple[str, list[Any]]:
+    """Row numbers and positions in a box around the centre, and its parameters; radius 0 = everywhere."""
     inside, edges = _box(centre_m, radius_m) if radius_m else ("1", [])
-    start = "FROM positions p CROSS JOIN records r ON r.sequence = p.sequence WHERE"
-    return f"{start} {inside} AND {conditions}", [*edges, *values]
+    return f"SELECT p.sequence, p.x_low, p.y_low, p.z_low FROM positions p WHERE {inside}", [*edges]
 
 
-def where(query: Query, *, indexed: bool, walked: bool) -> tuple[str, list[Any]]:
+def where(query: Query, robot: int, *, indexed: bool, walked: bool) -> tuple[str, list[Any]]:
     """Conditions on `records r` that every match fulfils, and their parameters.
 
     A "+" keeps SQLite from choosing an index: without statistics it would rather walk a kind or a span of time, which
@@ -93,36 +130,39 @@ def where(query: Query, *, indexed: bool, walked: bool) -> tuple[str, list[Any]]
     by_robot = indexed or (walked and bool(query.kinds or query.newest_first))
     wide = "" if walked else "+"
     conditions = ["r.robot = ?" if by_robot else "+r.robot = ?"]
-    values: list[Any] = [query.robot]
-    for name, wanted in (("r.id", query.ids), (f"{wide}r.kind", query.kinds)):
+    values: list[Any] = [robot]
+    kinds = tuple(KINDS.get(kind, 0) for kind in query.kinds)
+    for name, wanted in (("r.id", query.ids), (f"{wide}r.kind", kinds)):
         if 0 < len(wanted) <= LISTED:
             conditions.append(f"{name} IN {listed(wanted)}")
             values += wanted
     for name, value in query.equals:
         if name in COLUMNS:
-            conditions.append(f"r.{name} = ?")
+            conditions.append(f"{'' if indexed else '+'}r.{name} = ?")
             values.append(value)
-    for term in _terms_asked(query):
-        conditions.append("r.sequence IN (SELECT sequence FROM terms WHERE term = ?)")
-        values.append(term)
     for condition, stamp_ns in (*_true_then(query, wide), *_believed(query)):
         conditions.append(condition)
         values += [_stamp(stamp_ns)] * condition.count("?")
     return " AND ".join(conditions), values
 
 
-def _names_few(query: Query) -> bool:
+def names_few(query: Query) -> bool:
+    """Does it name ids, a label, a subject or an object, of which there are few rows?"""
     return bool(query.ids) or any(name in _INDEXED for name, _ in query.equals)
-
-
-def _terms_asked(query: Query) -> list[str]:
-    concerned = (f"subjects={value}" for name, value in query.equals if name == "subjects")
-    return sorted({*words(query.text), *concerned})
 
 
 def listed(values: Sequence[object]) -> str:
     """Placeholders for a list of values: (?, ?, ?)."""
     return f"({', '.join('?' * len(values))})"
+
+
+def _owner(robot: int) -> str:
+    return f"zrobot{robot}"
+
+
+def _made(field: str, value: str) -> str:
+    digest = hashlib.blake2s(value.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return f"z{field}{digest}"
 
 
 def _box(centre_m: Vector, radius_m: float) -> tuple[str, list[float]]:

@@ -41,7 +41,7 @@ def test_a_span_is_half_open():
 
 
 def test_two_ranking_keys_are_the_callers_mistake():
-    with pytest.raises(ValueError, match="not by both"):
+    with pytest.raises(ValueError, match="not by near_m and newest_first"):
         Query(near_m=(0.0, 0.0, 0.0), newest_first=True)
 
 

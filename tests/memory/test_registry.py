@@ -30,8 +30,8 @@ def test_an_unknown_scheme_is_named_beside_the_known_ones():
 
 
 def test_another_package_can_add_a_scheme(monkeypatch):
-    def open_mine(url, clock):
-        assert url == "mine://here"
+    def open_mine(url, clock, read_only):
+        assert (url, read_only) == ("mine://here", False)
         return InMemoryBackend(clock)
 
     class Point:

@@ -85,7 +85,7 @@ def test_a_commit_waits_for_the_disk(path, monkeypatch):
     connect = sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", lambda *some, **more: connect(*some, factory=Watched, **more))
     store = SqliteBackend(path, ContractClock())
-    (connection,) = opened
+    connection, _ = opened  # the writer's; the other one reads
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL: the log is synced at every commit
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     store.close()

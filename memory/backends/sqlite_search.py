@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the SQLite store answers a Query: in log order or by time, near a point, by some of the words, by a vector.
+
+Neighbours: sqlite_schema.py spells conditions; sqlite.py hands over a connection and the vector index.
+Rules of the file: candidates are ranked by row numbers and scores first, and only what may be an answer is read whole;
+`Query.matches` has the last word on each; a meter that is spent ends the search with what it has.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from memory.backend import Found, mismatch
+from memory.backends import sqlite_rows as rows
+from memory.backends import sqlite_schema as schema
+from memory.backends.meter import Meter
+from memory.geometry import Vector, distance_m
+from memory.query import Query, words
+from memory.records import Record
+from memory.vector_files import Space, VectorIndex
+
+WORD_POOL = 64  # newest records looked at for each word; more if the filters leave too few
+WORDS_ASKED = 16  # the longest question, in words; the rest of a longer one is not looked for
+CANDIDATES = 4  # vectors scored exactly for each answer wanted
+EXACT_BELOW = 5_000  # so few candidates are rather compared all
+_FIRST_RADIUS_M, _LAST_RADIUS_M = 1.0, 1e5
+_PAGE = 1000
+
+
+class Searching:
+    """One query on one connection.
+
+    Args:
+        robot: Number of the query's namespace.
+        alone: Does no other robot use the store?
+    """
+
+    def __init__(self, sql: sqlite3.Connection, query: Query, robot: int, meter: Meter, *, alone: bool) -> None:
+        self._sql = sql
+        self._query = query
+        self._robot = robot
+        self._meter = meter
+        self._alone = alone
+        self._asked = query
+        self._terms = schema.terms_asked(query, robot, alone=alone)
+
+    def answer(self, vectors: VectorIndex | None, spaces: Sequence[Space]) -> Found:
+        """Records best first.
+
+        Args:
+            vectors: The index, for a query with a vector that has something to be compared with.
+            spaces: Those of the query's robot and kinds that hold vectors.
+        """
+        query = self._query
+        if not (query.near_m or query.vector or schema.names_few(query)):
+            # Rows come out of an index of the same words, so words need no second look; made words do.
+            self._asked = replace(query, text="", any_text="")
+        cosines: tuple[float, ...] = ()
+        if query.near_m:
+            hits = self._nearest(query.near_m)
+        elif query.any_text and query.limit and not schema.names_few(query):
+            hits = self._by_words()
+        elif query.any_text:
+            hits = sorted(self._any_word(), key=query.rank)[: query.limit or None]
+        elif query.vector:
+            scored = self._by_vector(vectors, spaces) if vectors is not None else []
+            hits, cosines = [record for _, record in scored], tuple(score for score, _ in scored)
+        else:
+            hits = self._in_order()
+        return Found(tuple(hits), self._meter.examined, complete=not self._meter.cut, cosines=cosines)
+
+    # ---- in order
+
+    def _in_order(self) -> list[Record]:
+        hits: list[Record] = []
+        for record in self._examined(*schema.in_order(self._query, self._robot, alone=self._alone)):
+            hits.append(record)
+            if len(hits) == self._query.limit:
+                break
+        return hits
+
+    # ---- near a point
+
+    def _nearest(self, centre_m: Vector) -> list[Record]:
+        """Search growing boxes until the answers inside the inscribed ball suffice."""
+        query, limit = self._query, self._query.limit
+        hits: list[Record] = []
+        for radius_m in _radii(query):
+            hits, reached_m = self._nearest_within(centre_m, radius_m)
+            if self._meter.cut or (limit and len(hits) >= limit and reached_m <= radius_m):
+                break
+        return hits
+
+    def _nearest_within(self, centre_m: Vector, radius_m: float) -> tuple[list[Record], float]:
+        """The nearest `limit` of a box, and the distance of the last one.
+
+        Positions in the tree are rounded: a few more than `limit` are read, and ranked by their own.
+        """
+        found = self._all(*schema.within(centre_m, radius_m))
+        ranked = sorted((distance_m(centre_m, position), number) for number, *position in found)
+        limit = self._query.limit or len(ranked)
+        hits: list[Record] = []
+        for page in _pages(ranked, max(8, limit + 4)):
+            hits += self._numbered([number for _, number in page])
+            hits.sort(key=self._query.rank)
+            last_m = self._query.rank(hits[limit - 1])[0] if len(hits) >= limit else None
+            if self._meter.cut or (last_m is not None and page[-1][0] > last_m * (1 + 1e-5) + 1e-5):
+                break
+        hits = hits[:limit]
+        return hits, self._query.rank(hits[-1])[0] if hits else 0.0
+
+    # ---- by words
+
+    def _any_word(self) -> Iterator[Record]:
+        """Every record with one of the words."""
+        query = self._query
+        if schema.names_few(query):
+            yield from self._examined(*schema.in_order(replace(query, any_text=""), self._robot, alone=self._alone))
+        elif asked := sorted(words(query.any_text)):
+            spelled, terms = schema.texts(query.kinds, self._terms, asked)
+            conditions, values = schema.where(query, self._robot, indexed=False, walked=False)
+            start = f"FROM ({spelled}) t CROSS JOIN records r ON r.sequence = t.number"
+            yield from self._examined(start, f"WHERE {conditions}", [*terms, *values])
+
+    def _by_words(self) -> list[Record]:
+        """The best `limit`: each word counts 1 / (1 + records found with it, at most the pool), then the newest."""
+        asked = sorted(words(self._query.any_text))[:WORDS_ASKED]
+        hits: dict[int, Record] = {}
+        pool, looked_at = max(WORD_POOL, self._query.limit), set[int]()
+        while asked and not self._meter.late():
+            scores, capped = self._word_scores(asked, pool)
+            ranked = sorted(scores, key=lambda number: (-scores[number], -number))
+            for page in _pages([one for one in ranked if one not in looked_at], self._query.limit):
+                looked_at.update(page)
+                for record in self._numbered(page):
+                    hits[record.sequence] = record
+                if len(hits) >= self._query.limit or self._meter.cut:
+                    break
+            if len(hits) >= self._query.limit or not capped or self._meter.cut:
+                best = sorted(hits, key=lambda number: (-scores.get(number, 0.0), -number))
+                return [hits[number] for number in best[: self._query.limit]]
+            pool *= 8
+        return list(hits.values())
+
+    def _word_scores(self, asked: list[str], pool: int) -> tuple[dict[int, float], bool]:
+        """Row numbers with their scores, and whether there may be further ones."""
+        found = {word: self._newest_with((word,), pool) for word in asked}
+        found = {word: numbers for word, numbers in found.items() if numbers}
+        weights = {word: 1.0 / (1 + len(numbers)) for word, numbers in found.items()}
+        common = [word for word, numbers in found.items() if len(numbers) == pool]
+        scores: dict[int, float] = {}
+        for word, numbers in found.items():
+            for number in numbers:
+                scores[number] = scores.get(number, 0.0) + weights[word]
+        if common and len(found) > 1:  # a pool holds the newest only: look for those that have it beside other words
+            rarest = min(found, key=lambda word: (len(found[word]), word))
+            together = [(rarest, word) for word in common if word != rarest]
+            for some in [*together, *([tuple(sorted(found))] if len(found) > 2 else [])]:
+                for number in self._newest_with(some, pool):
+                    scores[number] = max(scores.get(number, 0.0), sum(weights[word] for word in some))
+        return scores, bool(common)
+
+    def _newest_with(self, some: tuple[str, ...], pool: int) -> list[int]:
+        """Row numbers that have all of the words, newest first."""
+        expression = " AND ".join(f'"{term}"' for term in (*some, *self._terms))
+        numbers: list[int] = []
+        for kind in dict.fromkeys(self._query.kinds or schema.TEXTS):
+            if kind in schema.TEXTS:
+                table = schema.TEXTS[kind]
+                asked = f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rowid DESC LIMIT ?"
+                numbers += [number for (number,) in self._all(asked, [expression, pool])]
+        return sorted(numbers, reverse=True)[:pool]
+
+    # ---- by vector
+
+    def _by_vector(self, vectors: VectorIndex, spaces: Sequence[Space]) -> list[tuple[float, Record]]:
+        asked = [space for space in spaces if space.encoder == self._query.encoder]
+        others = sorted({space.encoder for space in spaces} - {self._query.encoder})
+        if others:
+            raise mismatch(self._query, others[0])
+        total, limit = sum(space.rows for space in asked), self._query.limit
+        if not asked:
+            return []
+        if any(4 * space.size != len(self._query.vector) for space in asked):
+            return []
+        if self._query.exact or not limit or schema.names_few(self._query) or total <= limit:
+            return self._all_by_vector(asked)
+        count = CANDIDATES * limit
+        for _ in range(4):
+            found, whole = vectors.nearest(asked, self._query.vector, count)
+            hits = self._best([int(number) for numbers in found for number in numbers])
+            if not whole:
+                self._meter.cut = True
+            if len(hits) >= limit or self._meter.late() or all(len(numbers) < count for numbers in found):
+                return hits
+            count *= 4
+        return self._all_by_vector(asked)
+
+    def _best(self, numbers: Sequence[int]) -> list[tuple[float, Record]]:
+        """The best `limit` of these vectors, scored exactly."""
+        scored: list[tuple[float, int]] = []
+        conditions, values = schema.where(self._query, self._robot, indexed=False, walked=False)
+        start = "SELECT r.sequence, v.vector FROM vectors v CROSS JOIN records r ON r.sequence = v.sequence"
+        for page in _pages(numbers, schema.LISTED):
+            asked = f"{start} WHERE v.number IN {schema.listed(page)} AND r.vector = v.number AND {conditions}"
+            scored += self._scored(self._all(asked, [*page, *values]))
+        return self._read_best(scored)
+
+    def _all_by_vector(self, spaces: Sequence[Space]) -> list[tuple[float, Record]]:
+        """Compare every vector that passes the filters."""
+        few = schema.names_few(self._query)
+        conditions, values = schema.where(self._query, self._robot, indexed=few, walked=False)
+        listed = schema.listed(spaces)
+        order = "records r CROSS JOIN vectors v ON v.number = r.vector" if few else (
+            "vectors v INDEXED BY by_space CROSS JOIN records r ON r.sequence = v.sequence AND r.vector = v.number"
+        )  # fmt: skip
+        space = "+v.space" if few else "v.space"
+        asked = f"SELECT r.sequence, v.vector FROM {order} WHERE {space} IN {listed} AND {conditions}"
+        scored: list[tuple[float, int]] = []
+        page: list[Any] = []
+        for row in self._run(asked, [*(one.number for one in spaces), *values]):
+            page.append(row)
+            if len(page) == _PAGE:
+                scored, page = self._kept([*scored, *self._scored(page)]), []
+                if self._meter.late():
+                    break
+        return self._read_best([*scored, *self._scored(page)])
+
+    def _kept(self, scored: list[tuple[float, int]]) -> list[tuple[float, int]]:
+        if not self._query.limit:
+            return scored
+        return sorted(scored, key=lambda pair: (-pair[0], pair[1]))[: CANDIDATES * self._query.limit + _PAGE]
+
+    def _scored(self, page: Iterable[Any]) -> list[tuple[float, int]]:
+        from memory.vectors import cosines
+
+        taken = list(page)
+        if not taken:
+            return []
+        scores = cosines(self._query.vector, [vector for _, vector in taken])
+        return list(zip(scores, [sequence for sequence, _ in taken], strict=True))
+
+    def _read_best(self, scored: list[tuple[float, int]]) -> list[tuple[float, Record]]:
+        ranked = sorted(scored, key=lambda pair: (-pair[0], pair[1]))
+        limit = self._query.limit or len(ranked)
+        hits: list[tuple[float, Record]] = []
+        for page in _pages(ranked, max(1, limit)):
+            read = {record.sequence: record for record in self._numbered([number for _, number in page])}
+            hits += [(score, read[number]) for score, number in page if number in read]
+            if len(hits) >= limit or self._meter.cut:
+                break
+        return hits[:limit]
+
+    # ---- rows
+
+    def _numbered(self, page: Sequence[int]) -> list[Record]:
+        """Those of these rows that match."""
+        conditions, values = schema.where(self._query, self._robot, indexed=False, walked=False)
+        rest = f"WHERE r.sequence IN {schema.listed(page)} AND {conditions}"
+        return list(self._examined("FROM records r", rest, [*page, *values]))
+
+    def _examined(self, source: str, rest: str, values: Sequence[Any]) -> Iterator[Record]:
+        """Matching records of a search over `records r`, each taken from the meter."""
+        joined = f"{source} LEFT JOIN vectors v ON v.number = r.vector {rest}"
+        for row in self._run(f"SELECT {rows.ROW} {joined}", values):
+            if not self._meter.take():
+                return
+            record = rows.record_of(row)
+            if self._asked.matches(record):
+                yield record
+
+    def _all(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        """Every row, or none where the meter ended it."""
+        try:
+            return [] if self._meter.late() else self._sql.execute(statement, values).fetchall()
+        except UnicodeEncodeError:  # a lone surrogate in what is asked for: no stored text has one
+            return []
+        except sqlite3.OperationalError:
+            if not self._meter.cut:
+                raise
+            return []
+
+    def _run(self, statement: str, values: Sequence[Any]) -> Iterator[Any]:
+        if self._meter.late():
+            return
+        try:
+            yield from self._sql.execute(statement, values)
+        except UnicodeEncodeError:  # as above
+            return
+        except sqlite3.OperationalError:
+            if not self._meter.cut:
+                raise
+
+
+def _radii(query: Query) -> Iterator[float]:
+    """Radii to try, metres; 0 stands for everywhere."""
+    reach = _LAST_RADIUS_M if query.within_m is None else min(query.within_m, _LAST_RADIUS_M)
+    radius = _FIRST_RADIUS_M
+    while query.limit and radius < reach:
+        yield radius
+        radius *= 4
+    yield query.within_m or 0.0
+
+
+def _pages(values: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (values[start : start + size] for start in range(0, len(values), size))

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every partition of one store's vector index, and its files beside the store.
+
+Neighbours: vectors.py is one partition; backends/sqlite.py gives the rows.
+Rules of the file: a file is trusted only if its whole checksum is the manifest's and its numbers fit the rows, and it
+is checked before the native library opens it; one that is not is moved aside, and its partition grows anew from the
+rows; a file is replaced whole, never written over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from memory.vectors import TAIL_KEPT, Follower, Numbers, Partition
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+_PAGE = 2000
+_CHUNK = 1 << 20
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What one partition is for, as the rows know it.
+
+    Attributes:
+        number: Of the partition, in the store.
+        size: D of its vectors.
+        rows: How many it has.
+    """
+
+    number: int
+    robot: int
+    kind: int
+    encoder: str
+    size: int
+    rows: int
+
+
+class Rows(Protocol):
+    """Where the vectors are kept."""
+
+    def spaces(self) -> list[Space]:
+        """Every partition that ever held a vector."""
+        ...
+
+    def last_vector(self) -> int:
+        """Highest number given out."""
+        ...
+
+    def vectors_after(self, space: int, number: int, limit: int) -> list[tuple[int, bytes]]:
+        """(number, vector) of a partition with higher numbers, in order."""
+        ...
+
+    def rows_up_to(self, space: int, number: int) -> int:
+        """How many of a partition have at most this number."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """One partition in the manifest."""
+
+    file: str
+    sha256: str
+    applied: int
+    count: int
+    size: int
+    encoder: str
+
+
+class VectorIndex:
+    """The index of one store.
+
+    Args:
+        folder: For its files; made when first saved.
+        rows: The store.
+        busy: Is a writer at work?
+        read_only: Nothing is saved, moved or indexed; files another process saves are taken up.
+    """
+
+    def __init__(self, folder: Path, rows: Rows, busy: Callable[[], bool], *, read_only: bool = False) -> None:
+        self._folder = folder
+        self._rows = rows
+        self._read_only = read_only
+        self._partitions: dict[int, Partition] = {}
+        self._manifest_read: tuple[int, int] = (0, 0)
+        self._seen = 0
+        self._follower = Follower(lambda: list(self._partitions.values()), busy, self._refill)
+        self._load()
+
+    def append(self, space: Space, numbers: list[int], vectors: list[bytes]) -> None:
+        """Take in committed rows of one partition."""
+        self._of(space).append(numbers, vectors)
+        self._seen = max(self._seen, numbers[-1])
+        self._follower.wake()
+
+    def nearest(self, spaces: Iterable[Space], vector: bytes, count: int) -> tuple[list[Numbers], bool]:
+        """For each partition the numbers of about the `count` nearest; False if one is behind the rows."""
+        if self._read_only:
+            self._follow_writer()
+        parts = [self._of(space) for space in spaces]
+        return [part.nearest(vector, count) for part in parts], not any(part.behind for part in parts)
+
+    @property
+    def unindexed(self) -> int:
+        """Vectors still compared one by one."""
+        return sum(part.unindexed for part in self._partitions.values())
+
+    def files_bytes(self) -> int:
+        """On disk."""
+        return sum(path.stat().st_size for path in self._folder.glob("*")) if self._folder.is_dir() else 0
+
+    def digest_all(self, progress: Callable[[int], None] = lambda left: None) -> None:
+        """Move every long tail into its index, now; `progress` is told how many vectors are left."""
+        for number, part in self._partitions.items():
+            while part.digest(gulps=64) or part.behind:
+                self._refill_one(number, part)
+                progress(self.unindexed)
+
+    def save(self) -> None:
+        """Write what has grown since the last time."""
+        if self._read_only or not any(part.dirty for part in self._partitions.values()):
+            return
+        self._folder.mkdir(exist_ok=True)
+        saved = {} if self._manifest is None else dict(self._manifest)
+        spaces = {space.number: space for space in self._rows.spaces()}
+        for number, part in self._partitions.items():
+            if part.dirty and number in spaces:
+                saved[number] = self._save_one(number, part, spaces[number].encoder)
+        self._write_manifest(saved)
+
+    def discard(self) -> None:
+        """Throw the index away, files too, and begin again from the rows."""
+        for path in [*self._folder.glob("*.usearch"), self._folder / MANIFEST]:
+            path.unlink(missing_ok=True)
+        self._partitions.clear()
+        self._load()
+        self._follower.wake()
+
+    def close(self) -> None:
+        """Save, and let the thread end."""
+        self._follower.end()
+        with suppress(OSError):  # a full disk costs a slower next start, nothing else
+            self.save()
+        self._partitions.clear()
+
+    # ---- from the rows
+
+    def _of(self, space: Space) -> Partition:
+        if space.number not in self._partitions:
+            self._partitions[space.number] = Partition(space.size)
+        return self._partitions[space.number]
+
+    def _load(self) -> None:
+        self._manifest = self._read_manifest()
+        self._seen = self._rows.last_vector()
+        for space in self._rows.spaces():
+            part = self._of(space)
+            self._take_up(space, part)
+            part.behind = space.rows - self._rows.rows_up_to(space.number, part.applied)
+            self._refill_one(space.number, part)
+
+    def _refill(self) -> None:
+        for number, part in list(self._partitions.items()):
+            self._refill_one(number, part)
+
+    def _refill_one(self, number: int, part: Partition) -> None:
+        """Read on in the rows where the tail ends, as far as it may grow."""
+        while part.behind and part.unindexed - part.behind < TAIL_KEPT // 2:
+            page = self._rows.vectors_after(number, part.newest, _PAGE)
+            if not page:
+                part.behind = 0
+                return
+            part.take_in(*zip(*page, strict=True))
+
+    def _follow_writer(self) -> None:
+        """A reader: what another process has committed since the last look."""
+        last = self._rows.last_vector()
+        if last == self._seen:
+            return
+        if self.unindexed > 2 * TAIL_KEPT // 10 and self._stat() != self._manifest_read:
+            self._partitions.clear()
+            self._load()
+            return
+        for space in self._rows.spaces():
+            part = self._of(space)
+            if not part.behind:
+                while page := self._rows.vectors_after(space.number, part.newest, _PAGE):
+                    part.append(*map(list, zip(*page, strict=True)))
+        self._seen = last
+
+    # ---- files
+
+    def _take_up(self, space: Space, part: Partition) -> None:
+        saved = (self._manifest or {}).get(space.number)
+        if saved is None:
+            return
+        path = self._folder / saved.file
+        why = self._distrust(path, saved, space)
+        if why:
+            log.warning("vector index %s is built again from the rows: %s", path.name, why)
+            self._move_aside(path, space.number)
+            return
+        from usearch.index import Index
+
+        part.take_up(Index.restore(str(path), view=True), saved.applied, read_only=True)
+
+    def _distrust(self, path: Path, saved: _Saved, space: Space) -> str:
+        """Why a file must not be opened; "" if it may."""
+        if (saved.encoder, saved.size) != (space.encoder, space.size):
+            return f"it is of encoder {saved.encoder!r} with {saved.size} values, the rows of {space.encoder!r}"
+        if saved.applied > self._rows.last_vector():
+            return f"it is newer ({saved.applied}) than the rows ({self._rows.last_vector()})"
+        rows = self._rows.rows_up_to(space.number, saved.applied)
+        if rows > saved.count:
+            return f"it holds {saved.count} vectors, the rows up to there {rows}"
+        if not path.is_file():
+            return "the file is missing"
+        if checksum(path) != saved.sha256:
+            return "its checksum is not the manifest's"
+        return ""
+
+    def _move_aside(self, path: Path, number: int) -> None:
+        if self._read_only:
+            return
+        with suppress(OSError):
+            os.replace(path, path.with_name(path.name + ".bad"))
+        if self._manifest:
+            self._manifest.pop(number, None)
+
+    def _save_one(self, number: int, part: Partition, encoder: str) -> _Saved:
+        partial = self._folder / f"{number}.partial"
+        applied, count = part.save(str(partial))
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        name = f"{number}-{applied}.usearch"
+        digest = checksum(partial)
+        os.replace(partial, self._folder / name)
+        return _Saved(name, digest, applied, count, part.size, encoder)
+
+    def _write_manifest(self, saved: dict[int, _Saved]) -> None:
+        content = {"format": FORMAT, "partitions": {str(n): asdict(one) for n, one in sorted(saved.items())}}
+        partial = self._folder / (MANIFEST + ".partial")
+        with partial.open("w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, self._folder / MANIFEST)
+        self._manifest = saved
+        kept = {one.file for one in saved.values()}
+        for path in self._folder.glob("*.usearch"):
+            if path.name not in kept:
+                path.unlink(missing_ok=True)
+
+    def _read_manifest(self) -> dict[int, _Saved] | None:
+        path = self._folder / MANIFEST
+        self._manifest_read = self._stat()
+        try:
+            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            if content["format"] != FORMAT:
+                raise ValueError(f"format {content['format']}")
+            return {int(number): _Saved(**one) for number, one in content["partitions"].items()}
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            log.warning("the vector index beside the store is built again from the rows: %s: %s", path.name, error)
+            return None
+
+    def _stat(self) -> tuple[int, int]:
+        try:
+            told = (self._folder / MANIFEST).stat()
+        except OSError:
+            return (0, 0)
+        return (told.st_mtime_ns, told.st_ino)
+
+
+def checksum(path: Path) -> str:
+    """sha256 of a whole file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vector index of a store with files: a cache behind the rows, which it follows by number.
+
+Neighbours: backends/sqlite.py feeds it after each commit and scores its candidates exactly; vector_files.py keeps it
+between runs.
+Rules of the file: rows are the truth and the index may be thrown away at any time; what it has not taken in yet (the
+tail) is compared one by one, so an answer is never older than the rows; one partition holds the vectors of one robot,
+kind and encoder, so that a small namespace never drowns among its neighbours; a number whose row is gone is the
+caller's to drop.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+Numbers = NDArray[np.int64]
+
+INDEX_FROM = 4096  # a smaller partition is compared one by one: faster than any index, and exact
+TAIL_KEPT = 100_000  # most vectors of a tail held in memory, 150 MB at 384 values; the rest waits in the rows
+GULP = 8  # vectors added at once: the library holds the interpreter meanwhile, about a millisecond
+CONNECTIVITY, EXPANSION = 16, 64
+
+
+class Partition:
+    """Vectors of one robot, kind and encoder, by number.
+
+    Attributes:
+        size: D.
+        applied: Highest number the index holds; later ones are in the tail.
+        behind: Numbers that neither index nor tail holds yet; an answer without them is incomplete.
+        dirty: Does the index hold more than its file?
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.applied = 0
+        self.behind = 0
+        self.dirty = False
+        self.read_only_index = False
+        self._index: Any = None
+        self._numbers: Numbers = np.empty(0, np.int64)
+        self._vectors: Vectors = np.empty((0, size), np.float32)
+        self._count = 0
+        self._lock = threading.Lock()
+
+    @property
+    def unindexed(self) -> int:
+        """Length of the tail, and what is not even in it."""
+        return self._count + self.behind
+
+    @property
+    def indexed(self) -> int:
+        """How many vectors the index holds."""
+        return 0 if self._index is None else len(self._index)
+
+    def append(self, numbers: Sequence[int], vectors: Sequence[bytes]) -> None:
+        """Take in rows that were committed, in order of their numbers; those it has already are passed over."""
+        fresh = np.fromiter(numbers, np.int64)
+        with self._lock:
+            known = int(np.searchsorted(fresh, self.newest, side="right"))
+            fresh, vectors = fresh[known:], vectors[known:]
+            if self.behind or self._count + len(fresh) > TAIL_KEPT:
+                self.behind += len(fresh)
+            else:
+                self._extend(fresh, vectors)
+
+    def take_in(self, numbers: Sequence[int], vectors: Sequence[bytes]) -> None:
+        """The next rows of those it was behind."""
+        fresh = np.fromiter(numbers, np.int64)
+        with self._lock:
+            known = int(np.searchsorted(fresh, self.newest, side="right"))
+            self._extend(fresh[known:], vectors[known:])
+            self.behind = max(0, self.behind - len(fresh))
+
+    def nearest(self, vector: bytes, count: int) -> Numbers:
+        """Numbers of about the `count` nearest, nearest first; all if it holds no more."""
+        asked = _of_unit_length(np.frombuffer(vector, "<f4").reshape(1, -1))[0]
+        with self._lock:
+            tail = self._vectors[: self._count] @ asked
+            numbers, closeness = self._numbers[: self._count], tail
+            if len(tail) > count:
+                best = np.argpartition(-tail, count)[:count]
+                numbers, closeness = numbers[best], tail[best]
+            if self._index is not None and len(self._index):
+                found = self._index.search(asked, min(count, len(self._index)), threads=1)
+                numbers = np.concatenate([numbers, found.keys.astype(np.int64)])
+                closeness = np.concatenate([closeness, 1.0 - found.distances])
+        return numbers[np.argsort(-closeness, kind="stable")[:count]]
+
+    def digest(self, gulps: int = 1) -> bool:
+        """Move some of a long tail into the index; True if there is more to do."""
+        for _ in range(gulps):
+            with self._lock:
+                if self._count < (1 if self.indexed else INDEX_FROM):
+                    return False
+                self._need_index()
+                self._index.add(self._numbers[:GULP].astype(np.uint64), self._vectors[:GULP], threads=1)
+                self._drop(min(GULP, self._count))
+                self.dirty = True
+        return self._count > 0
+
+    def take_up(self, index: Any, applied: int, *, read_only: bool) -> None:
+        """Begin with an index from a file; one that is only mapped is copied before it grows."""
+        with self._lock:
+            self._index, self.applied, self.read_only_index = index, applied, read_only
+            left = int(np.searchsorted(self._numbers[: self._count], applied, side="right"))
+            self._numbers, self._vectors = self._numbers[left:], self._vectors[left:]
+            self._count -= left
+
+    def save(self, path: str) -> tuple[int, int]:
+        """Write the index; returns what it has applied and how many vectors it holds."""
+        with self._lock:
+            self._index.save(path)
+            self.dirty = False
+            return self.applied, len(self._index)
+
+    @property
+    def newest(self) -> int:
+        """Highest number in index or tail."""
+        return int(self._numbers[self._count - 1]) if self._count else self.applied
+
+    def _extend(self, fresh: Numbers, vectors: Iterable[bytes]) -> None:
+        end = self._count + len(fresh)
+        self._grow(end)
+        self._numbers[self._count : end] = fresh
+        values = np.frombuffer(b"".join(vectors), "<f4").reshape(-1, self.size)
+        self._vectors[self._count : end] = _of_unit_length(values)
+        self._count = end
+
+    def _need_index(self) -> None:
+        if self._index is None:
+            self._index = new_index(self.size)
+        elif self.read_only_index:
+            self._index = self._index.copy()
+            self.read_only_index = False
+
+    def _drop(self, count: int) -> None:
+        self.applied = int(self._numbers[count - 1])
+        self._numbers, self._vectors = self._numbers[count:], self._vectors[count:]
+        self._count -= count
+
+    def _grow(self, needed: int) -> None:
+        if needed > len(self._numbers):
+            room = max(1024, 2 * needed)
+            numbers, vectors = np.empty(room, np.int64), np.empty((room, self.size), np.float32)
+            numbers[: self._count], vectors[: self._count] = self._numbers[: self._count], self._vectors[: self._count]
+            self._numbers, self._vectors = numbers, vectors
+
+
+class Follower:
+    """A thread that moves long tails into their indexes while nobody writes, or when they grow too long.
+
+    Args:
+        partitions: Called for the present ones.
+        busy: Is a writer at work? Then a tail shorter than `patience` waits.
+        refill: Called when a tail may have room for rows it was behind.
+    """
+
+    def __init__(
+        self,
+        partitions: Callable[[], list[Partition]],
+        busy: Callable[[], bool],
+        refill: Callable[[], None],
+        patience: int = 20_000,
+    ) -> None:
+        self._partitions = partitions
+        self._busy = busy
+        self._refill = refill
+        self._patience = patience
+        self._wake = threading.Event()
+        self._ended = False
+        self._thread: threading.Thread | None = None
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        if self._thread is None and any(p.unindexed >= INDEX_FROM for p in self._partitions()):
+            self._thread = threading.Thread(target=self._follow, name="vector index", daemon=True)
+            self._thread.start()
+        self._wake.set()
+
+    def end(self) -> None:
+        """Stop after the vectors in hand."""
+        self._ended = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _follow(self) -> None:
+        while not self._ended:
+            self._wake.wait(timeout=1.0)
+            self._wake.clear()
+            while not self._ended and self._digest():
+                pass
+
+    def _digest(self) -> bool:
+        """One gulp of each long tail; False when there is nothing to do now."""
+        waiting = [p for p in self._partitions() if p.unindexed >= (self._patience if self._busy() else INDEX_FROM)]
+        for partition in waiting:
+            partition.digest()
+            if partition.behind:
+                self._refill()
+            threading.Event().wait(0.0005)  # let whoever waits for the interpreter have it
+        return bool(waiting)
+
+
+def new_index(size: int) -> Any:
+    """An empty index: cosine, 8-bit values; candidates are scored exactly by the caller."""
+    from usearch.index import Index
+
+    return Index(
+        ndim=size, metric="cos", dtype="i8", connectivity=CONNECTIVITY, expansion_add=EXPANSION,
+        expansion_search=EXPANSION,
+    )  # fmt: skip
+
+
+def cosines(vector: bytes, others: Iterable[bytes]) -> list[float]:
+    """Cosine of one vector with each of the others, all of its size."""
+    asked = np.frombuffer(vector, "<f4").astype(np.float64)
+    values = np.frombuffer(b"".join(others), "<f4").reshape(-1, len(asked)).astype(np.float64)
+    lengths = np.linalg.norm(values, axis=1) * np.linalg.norm(asked)
+    dots = values @ asked
+    return [float(d / n) if n else 0.0 for d, n in zip(dots, lengths, strict=True)]
+
+
+def _of_unit_length(values: Vectors) -> Vectors:
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    unit: Vectors = np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)
+    return unit
