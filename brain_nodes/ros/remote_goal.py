@@ -68,7 +68,10 @@ class Errand(Protocol):
 class Server:
     """An action server of the robot, seen from here.
 
+    The client that cancels lives as long as the node: a cleanup cancels what runs, and the answer must find somebody.
+
     Args:
+        node: With `keep`, and a table `cancel_clients`.
         kind: Its action.
         name: Its name, as in `ros2 action list`, relative to the node's namespace.
     """
@@ -76,7 +79,8 @@ class Server:
     def __init__(self, node: Any, kind: Any, name: str) -> None:
         self.name = name
         self.client = node.keep(lambda c: c.destroy(), ActionClient(node, kind, name))
-        self.cancels = node.client(CancelGoal, f"{name}/_action/cancel_goal")
+        self.cancels = node.cancel_clients.get(name) or node.create_client(CancelGoal, f"{name}/_action/cancel_goal")
+        node.cancel_clients[name] = self.cancels
 
 
 class RemoteGoal:

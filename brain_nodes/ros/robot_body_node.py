@@ -65,6 +65,7 @@ class RobotBodyNode(RegionNode):
 
     Attributes:
         limbs: By the name of the skill they carry out.
+        cancel_clients: By the name of the action server; they outlive a cleanup.
     """
 
     configs = (RobotSettings, NavigationSettings, ArmSettings)
@@ -72,6 +73,7 @@ class RobotBodyNode(RegionNode):
     def __init__(self, **options: Any) -> None:
         super().__init__("robot_body", **options)
         self._results: dict[bytes, Any] = {}
+        self.cancel_clients: dict[str, Any] = {}
         self._forget()
 
     def open(self) -> None:

@@ -110,7 +110,7 @@ class Double(Node):  # type: ignore[misc]
 class Robot:
     """A body, the doubles it drives, a brainstem's voice and tf, all on one corner of the graph."""
 
-    def __init__(self, corner: Any) -> None:
+    def __init__(self, corner: Any, stopped: bool | None = False) -> None:
         self.corner, self.at = corner, Pose()
         self.beating, self.localised = True, True
         self._stamp_ns = 0
@@ -119,7 +119,9 @@ class Robot:
         self._stops = me.create_publisher(Bool, "stopped", LATCHED)
         self._tf = me.create_publisher(TFMessage, "/tf", 10)
         me.create_timer(0.05, self._live)
-        self.stop(False)
+        if stopped is not None:
+            self.stop(stopped)
+        self._silent = stopped is None
 
     def body(self, **parameters: Any) -> Any:
         """An active body that knows where it stands, if it is to know."""
@@ -128,7 +130,7 @@ class Robot:
         node = self.corner.up(RobotBodyNode, **told)
         self.client = self.corner.later(ActionClient(self.corner.me, RunSkill, "run_skill"))
         self.corner.until(self.client.server_is_ready)
-        self.corner.until(lambda: node._held() == "" or not self.beating)
+        self.corner.until(lambda: node._held() == "" or not self.beating or (self._silent and node._beaten_s))
         limbs = {id(limb): limb for _, limb in node.limbs.values()}.values()
         for limb in limbs:
             self.corner.until(lambda limb=limb: not self.localised or not hasattr(limb, "here") or self._knows(limb))

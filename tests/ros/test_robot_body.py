@@ -111,6 +111,18 @@ def test_a_robot_that_does_not_know_where_it_stands_does_not_drive(robot: Robot)
     assert "not known" in result.error_msg and not nav2.goals
 
 
+def test_a_robot_that_was_localised_once_does_not_drive(robot: Robot) -> None:
+    nav2 = robot.double(NavigateToPose, "navigate_to_pose")
+    robot.body(pose_age_s=0.2)
+    robot.localised = False
+
+    robot.corner.until(lambda: "s ago" in robot.does(go_to()).error_msg)
+
+    taken = len(nav2.goals)
+    assert said(robot.does(go_to())) == ("refused", 401)
+    assert len(nav2.goals) == taken
+
+
 def test_what_comes_no_nearer_is_stuck_and_cancelled(robot: Robot) -> None:
     """Field case 104, of two headings in turn: feedback goes on, the way does not shrink."""
     nav2 = robot.double(NavigateToPose, "navigate_to_pose", "run")
@@ -316,6 +328,17 @@ def test_without_a_brainstem_nothing_moves(corner: Any) -> None:
     assert not nav2.goals
 
 
+def test_before_the_brainstem_has_said_whether_it_is_stopped_nothing_moves(corner: Any) -> None:
+    robot = Robot(corner, stopped=None)
+    nav2 = robot.double(NavigateToPose, "navigate_to_pose")
+    robot.body()
+
+    result = robot.does(go_to())
+
+    assert said(result) == ("failed", 403) and "has not said" in result.error_msg
+    assert not nav2.goals
+
+
 def test_the_stop_of_the_brainstem_itself_reaches_nav2(robot: Robot) -> None:
     robot.beating = False
     brainstem = robot.corner.up(BrainstemNode)
@@ -342,3 +365,14 @@ def test_a_body_that_is_deactivated_ends_its_goal(robot: Robot) -> None:
     assert said(robot.end_of(goal)) == ("failed", 400)
     assert nav2.cancelled == 1
     assert robot.corner.change(node, "cleanup") and robot.corner.change(node, "configure")
+
+
+def test_a_body_that_is_shut_down_leaves_nothing_driving(robot: Robot) -> None:
+    nav2 = robot.double(NavigateToPose, "navigate_to_pose", "run")
+    node = robot.body()
+    robot.ask(go_to())
+    robot.corner.until(lambda: nav2.running)
+
+    assert robot.corner.change(node, "active_shutdown")
+
+    robot.corner.until(lambda: nav2.cancelled == 1)
