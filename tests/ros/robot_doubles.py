@@ -6,6 +6,11 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not installed (pip install '.[ros]')")
+pytest.importorskip("neuraxis_interfaces", reason="the wheel of brain_nodes/interfaces is not installed")
+
 from diagnostic_msgs.msg import DiagnosticStatus
 from neuraxis_interfaces.action import RunSkill
 from rclpy.action import ActionClient, ActionServer, CancelResponse, GoalResponse

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import doctest
 import sys
 from typing import Any
 
@@ -17,6 +18,7 @@ from control_msgs.action import FollowJointTrajectory, GripperCommand
 from neuraxis_interfaces.action import RunSkill
 from neuraxis_interfaces.srv import DescribeBody
 
+from brain_nodes.ros import navigation, robot_settings
 from brain_nodes.ros.conversions import from_skill, to_call
 from brain_nodes.ros.memory_conversions import from_record
 from brain_nodes.ros.robot_body_node import RobotBodyNode
@@ -211,3 +213,10 @@ def test_what_cannot_be_configured_is_named(corner: Any, told: dict[str, Any], w
 
     assert not corner.change(node, "configure")
     assert named()
+
+
+@pytest.mark.parametrize("module", [navigation, robot_settings])
+def test_the_examples_in_a_docstring_are_true(module: Any) -> None:
+    tried = doctest.testmod(module)
+
+    assert tried.attempted and not tried.failed
