@@ -30,6 +30,7 @@ GYMNASIUM = "gymnasium>=1.0,<2"
 NODES = {
     **{r: f"brain_nodes.ros.{r}_node" for r in ("thalamus", "hippocampus", "prefrontal", "cerebellum", "brainstem")},
     "regions": "brain_nodes.ros.regions",
+    "robot_body": "brain_nodes.ros.robot_body_node",
     "simulator": "sim.ros.free_simulator",
 }
 
@@ -65,7 +66,7 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/launch", [f"launch/{name}.launch.py" for name in ("brain", "robot", "simulation")]),
-        (f"share/{NAME}/launch/params", ["launch/params/brain.yaml"]),
+        (f"share/{NAME}/launch/params", ["launch/params/brain.yaml", "launch/params/robot.yaml"]),
     ],
     zip_safe=False,
     # Only what the code imports today; a package joins this list together with its first import.

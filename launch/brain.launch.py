@@ -27,6 +27,7 @@ ARGUMENTS = {
     "use_respawn": ("false", "Start a process again when it ends."),
     "log_level": ("info", "debug, info, warn, error or fatal."),
     "store": ("", "URL of the hippocampus's store; empty = as in params_file."),
+    "body": ("", "Name of the body's node; empty = as in params_file."),
     "lockstep": ("false", "Answer each observation by its number, for simulation and replay."),
     **{name: ("", f"package/executable of the {name}; empty = in the shared process.") for name in SHARED},
     ALONE: (f"{PACKAGE}/{ALONE}", "package/executable of the brainstem."),
@@ -57,7 +58,7 @@ def _process(what, executable, told, name=None, arguments=()):
     params_file = told["params_file"] or os.path.join(
         get_package_share_directory(PACKAGE), "launch", "params", "brain.yaml"
     )
-    files = [params_file, *_store_file(told["store"])]
+    files = [params_file, *_file("hippocampus", "store", told["store"]), *_file("prefrontal", "body", told["body"])]
     flags = {flag: told[flag].lower() == "true" for flag in ("use_sim_time", "autostart", "lockstep")}
     return Node(
         package=package,
@@ -71,10 +72,10 @@ def _process(what, executable, told, name=None, arguments=()):
     )
 
 
-def _store_file(url):
+def _file(node, name, value):
     """Parameters for one node of a process that holds several can only be given by a file."""
-    if not url:
+    if not value:
         return []
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", delete=False, encoding="utf-8") as out:
-        out.write(f'/**/hippocampus:\n  ros__parameters:\n    store: "{url}"\n')
+        out.write(f'/**/{node}:\n  ros__parameters:\n    {name}: "{value}"\n')
     return [out.name]

@@ -138,6 +138,19 @@ class TransformBuffer:
                     raise UnknownFrame(f"frame {frame!r} was never heard of")
             return self._chained(target, source, stamp_ns)
 
+    def newest(self, target: str, source: str) -> tuple[Pose, int]:
+        """`target_from_source` at the newest stamp that all of the way knows, and that stamp; 0 = it never changes.
+
+        Raises:
+            EmptyFrame, UnknownFrame, NotConnected: the frames.
+            TooOld, TooNew: one transform ends before another begins, or there is none since time began again.
+        """
+        with self._changed:
+            ways = (set(self._ancestry(_named(f, what))) for f, what in ((target, "target"), (source, "source")))
+            moving = [e for child in next(ways) ^ next(ways) if (e := self._edges.get(child)) and e.static is None]
+            stamp_ns = min((edge.stamps_ns[-1] if edge.stamps_ns else 0 for edge in moving), default=0)
+            return self.lookup(target, source, stamp_ns), stamp_ns
+
     def wait(self, target: str, source: str, stamp_ns: int, bound_s: float) -> Pose:
         """The same, but wait for what is too new; for a thread of one's own, never inside a callback.
 

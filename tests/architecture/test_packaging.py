@@ -99,10 +99,14 @@ def test_ros_finds_the_package(described: dict[str, Any], root: Path) -> None:
 
 WITH_ROS = {
     "neuraxis_interfaces",  # built from brain_nodes/interfaces
-    "action_msgs",  # these three come with every message package
+    "action_msgs",  # these four come with every message package
     "builtin_interfaces",
     "rcl_interfaces",
-    "tf2_msgs",  # of a system ROS, or the test-only one
+    "unique_identifier_msgs",
+    "control_msgs",  # these four are of a system ROS, or test-only
+    "nav2_msgs",
+    "tf2_msgs",
+    "trajectory_msgs",
 }
 
 

@@ -33,7 +33,7 @@ def test_every_node_lands_in_lib(tmp_path: Path, symlinks: bool) -> None:
     prefix = tmp_path / "install" / "neuraxis"
     executables = {path.name for path in (prefix / "lib" / "neuraxis").iterdir() if os.access(path, os.X_OK)}
     regions = {"thalamus", "hippocampus", "prefrontal", "cerebellum", "brainstem"}
-    assert executables == regions | {"regions", "simulator", "neuraxis"}
+    assert executables == regions | {"regions", "robot_body", "simulator", "neuraxis"}
     launch_files = {path.name for path in (prefix / "share" / "neuraxis" / "launch").iterdir()}
     assert {path.name for path in (ROOT / "launch").glob("*.launch.py")} <= launch_files
     assert (prefix / "share" / "neuraxis" / "package.xml").is_file()

@@ -22,13 +22,14 @@ from brain_nodes.ros.conversions import to_observation
 from brain_nodes.ros.hippocampus_node import HippocampusNode
 from brain_nodes.ros.lifecycle_node import SAMPLES
 from brain_nodes.ros.prefrontal_node import PrefrontalNode
+from brain_nodes.ros.robot_body_node import RobotBodyNode
 from brain_nodes.ros.settings import NodeSettings
 from brain_nodes.ros.thalamus_node import ThalamusNode
 from memory import records as r
 
 pytestmark = pytest.mark.ros
 
-NODES = (ThalamusNode, HippocampusNode, PrefrontalNode, CerebellumNode, BrainstemNode)
+NODES = (ThalamusNode, HippocampusNode, PrefrontalNode, CerebellumNode, BrainstemNode, RobotBodyNode)
 NOW = 1_767_258_000_000_000_000
 
 
