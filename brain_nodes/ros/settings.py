@@ -45,10 +45,11 @@ class TalkSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodySettings:
-    """How the cerebellum reaches the body when not in lockstep."""
+    """How the cerebellum reaches the body: by action when not in lockstep."""
 
     run_skill: str = told("run_skill", "Name of the body's action.")
     run_skill_deadline_s: float = told(5.0, "The body accepts or refuses a call by then.")
+    observation_deadline_s: float = told(30.0, "A step asked for by action ends when no observation comes for so long.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
