@@ -58,4 +58,5 @@ $(ROS)/installed: setup.py pyproject.toml $(wildcard brain_nodes/interfaces/*/*)
 	$(ROS)/bin/python -m pip install --quiet -e '.[ros,test]'
 	$(ROS)/bin/python tests/ros_interfaces/build_wheels.py --out $(ROS)/wheels
 	$(ROS)/bin/python -m pip install --quiet $(ROS)/wheels/*.whl 'colcon-common-extensions>=0.3,<1'
+	$(ROS)/bin/python -m pip install --quiet --no-deps --force-reinstall $(ROS)/wheels/*.whl
 	@touch $@
