@@ -26,6 +26,8 @@ from brain_nodes.ros.memory_conversions import to_step_event
 from brain_nodes.ros.prefrontal_node import PrefrontalNode
 from memory import records as r
 from memory.errors import RejectedInput
+from memory.geometry import planar_distance_m
+from sim.ros.free_simulator import FreeSimulator
 
 pytestmark = pytest.mark.ros
 
@@ -328,6 +330,29 @@ def test_a_cancel_reaches_the_body(corner: Any) -> None:
 
     assert bench.refusal(goal)[:2] == (GoalStatus.STATUS_CANCELED, 402)
     corner.until(lambda: body.cancelled)
+
+
+def test_a_step_moves_the_simulated_robot_without_a_prefrontal_region(corner: Any) -> None:
+    corner.up(CerebellumNode, lockstep=False)
+    robot = corner.make(FreeSimulator, task=2, period_s=0.05, heartbeat_timeout_s=0.0)
+    body = corner.call(DescribeBody, "simulator/describe_body", DescribeBody.Request())
+    percepts = to_percepts(r.Percepts(sequence=0, stamp_ns=NOW), "mine")
+    begin = BeginEpisode.Request(session="mine", percepts=percepts, skills=body.skills, lockstep=False)
+    assert corner.call(BeginEpisode, "cerebellum/begin_episode", begin).error_code == 0
+    room = robot.body.places()[-1]
+    asking = corner.later(ActionClient(corner.me, ExecuteStep, "execute_step"))
+    corner.until(asking.server_is_ready)
+    step = r.Step("go_to", (r.Target(room.id, "room", room.position_m),))
+    sent = asking.send_goal_async(
+        ExecuteStep.Goal(session="mine", map_id=body.map_id, map_revision=body.map_revision, step=to_step(step))
+    )
+    corner.until(sent.done)
+    ended = sent.result().get_result_async()
+    corner.until(ended.done, 30.0)
+
+    result = ended.result().result
+    assert (result.error_msg, result.outcome.code) == ("", "succeeded")
+    assert planar_distance_m(robot.body.observe().map_from_base.position_m, room.position_m) < 1.0
 
 
 def test_the_codes_of_the_action_are_those_of_the_errors() -> None:
