@@ -58,6 +58,12 @@ class BrainstemConfig:
 
     max_distance_m: float = _told(50.0, "A call to a target farther away than this is refused.")
     forbidden_skills: tuple[str, ...] = _told((), "Skills that are never let through.")
+    max_speed_mps: float = _told(0.5, "Velocities are scaled down to this speed, m/s.")
+    max_turn_radps: float = _told(1.0, "Turning is clamped to this rate, rad/s.")
+    command_timeout_s: float = _told(0.3, "Velocity is set to zero when its input is older than this.")
+    cancelled_actions: tuple[str, ...] = _told(
+        ("run_skill",), "Action servers whose goals are all cancelled by a stop."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ every later step.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from memory.backend import Backend, Batch, Found, Receipt, Retirement, current_of
@@ -18,17 +19,21 @@ from memory.query import Query
 from memory.records import Record, Relation, Tally
 from memory.serialization import to_line
 
+Follow = Callable[[Batch, Receipt], None]
+
 
 class Draft:
     """A backend of one robot, with the running step laid over it.
 
     Attributes:
         robot: Namespace; records of another one are refused.
+        follow: Told of every batch that was committed, with its acknowledgement.
     """
 
     def __init__(self, backend: Backend, robot: str) -> None:
         self.robot = robot
         self._backend = backend
+        self.follow: Follow = _nobody
         self._clear()
 
     def __bool__(self) -> bool:
@@ -161,6 +166,7 @@ class Draft:
             self._clear()
             raise
         self._clear()
+        self.follow(batch, receipt)
         return receipt
 
     def discard(self) -> None:
@@ -174,6 +180,10 @@ class Draft:
 
     def _shows(self, record: Record, query: Query) -> bool:
         return query.history or _version(record) not in self._retired
+
+
+def _nobody(batch: Batch, receipt: Receipt) -> None:
+    """Nobody follows."""
 
 
 def _version(record: Record) -> Retirement:

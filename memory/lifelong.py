@@ -16,7 +16,7 @@ from types import TracebackType
 
 from memory import serialization
 from memory.backend import Backend, Clock, Receipt
-from memory.draft import Draft
+from memory.draft import Draft, Follow
 from memory.episodic import EpisodicMemory
 from memory.errors import StoreNotEmpty, StoreUnavailable
 from memory.recall import recall
@@ -113,6 +113,10 @@ class LifelongMemory:
     def discard(self) -> None:
         """Drop what the step has staged."""
         self._draft.discard()
+
+    def follow(self, tell: Follow) -> None:
+        """Have every batch told of right after its commit, with its acknowledgement; one follower at a time."""
+        self._draft.follow = tell
 
     def export(self, path: str | Path) -> int:
         """Write the committed store as lines of JSON; returns how many. The file appears whole or not at all.

@@ -54,7 +54,7 @@ class _RoomPlan:
 def empty_home(seed: int, map_id: str) -> World:
     """A furnished home without objects; its spots are filled in. The robot stands in the hub."""
     for attempt in range(200):
-        world = _attempt(random.Random(f"{map_id}/{seed}/plan/{attempt}"), map_id)
+        world = _attempt(random.Random(f"home-{seed}/{seed}/plan/{attempt}"), map_id)
         if world is not None:
             return world
     raise AssertionError(f"no floor plan for seed {seed} in 200 attempts")

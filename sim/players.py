@@ -11,9 +11,9 @@ import random
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from brain_nodes.brain import Brain
 from memory.records import Action, Hold, Observation, Parameter, SkillCall, Target
 from sim.baselines import OraclePlayer, RandomPlayer
+from sim.brains import AnyBrain
 from sim.environment import BenchmarkBody, HouseholdEnvironment
 
 
@@ -30,7 +30,7 @@ class Player(Protocol):
 class BrainPlayer:
     """A brain; it stops when its plan has come to an end."""
 
-    def __init__(self, brain: Brain) -> None:
+    def __init__(self, brain: AnyBrain) -> None:
         self.brain = brain
         self.reason = ""
 

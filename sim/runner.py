@@ -18,6 +18,7 @@ from brain_nodes.brain import Brain
 from brain_nodes.config import MEMORIES, BrainConfig
 from brain_nodes.prefrontal.grounding import Grounding
 from memory.lifelong import LifelongMemory
+from sim.brains import AnyBrain
 from sim.environment import DAY_NS, FIRST_MORNING_NS, HouseholdEnvironment, SimClock
 from sim.episode import play
 from sim.errors import EpisodeNotLoaded, SuiteError
@@ -203,7 +204,7 @@ def go_on_after(memory: LifelongMemory | None, clock: SimClock) -> int:
 
 
 def play_one(
-    config: RunConfig, suite: Suite, task: Task, session: str, clock: SimClock, brain: Brain | None, out: Path
+    config: RunConfig, suite: Suite, task: Task, session: str, clock: SimClock, brain: AnyBrain | None, out: Path
 ) -> EpisodeResult:
     """Set a task up, play it, leave its trace; a task that cannot be set up is a failed one."""
     try:
@@ -226,7 +227,7 @@ def play_one(
 
 
 def _player(
-    config: RunConfig, suite: Suite, task: Task, environment: HouseholdEnvironment, brain: Brain | None, session: str
+    config: RunConfig, suite: Suite, task: Task, environment: HouseholdEnvironment, brain: AnyBrain | None, session: str
 ) -> Player:
     if brain is not None:
         return BrainPlayer(brain)

@@ -21,7 +21,7 @@ from typing import Any
 from memory.geometry import Vector
 from sim.benchmark import EYE_M
 from sim.errors import EpisodeNotLoaded
-from sim.world import Cell, Floor, Robot, Room, Thing, World
+from sim.world import Cell, Floor, Robot, Room, Thing, World, map_named
 
 FIXED_TOGGLES = frozenset({"Faucet", "DeskLamp", "FloorLamp", "Microwave"})
 
@@ -165,7 +165,9 @@ def build_world(scene: Mapping[str, Any], setup: Setup, affordances: Affordances
     _check_parents(things)
     x_m, y_m, _ = from_unity(setup.position_m)
     robot = Robot(x_m, y_m, -math.radians(setup.yaw_deg), math.radians(setup.horizon_deg), EYE_M)
-    return World(setup.scene, things, floor, robot, dict(affordances.accepts), (_room(room, floor, (x_m, y_m)),))
+    return World(
+        map_named(setup.scene), things, floor, robot, dict(affordances.accepts), (_room(room, floor, (x_m, y_m)),)
+    )
 
 
 def _cell(x: float, z: float, grid_m: float) -> Cell:

@@ -16,10 +16,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from brain_nodes.brain import Brain
 from brain_nodes.hippocampus.working_set import WorkingSet
 from memory.geometry import Vector
-from memory.records import INSIDE, Action, Hold, Observation, Outcome, Recall, SkillCall, Step
+from memory.records import INSIDE, Action, Hold, Observation, Outcome, SkillCall, Step
+from sim.brains import AnyBrain, Recalled
 from sim.environment import HouseholdEnvironment
 from sim.household import held
 from sim.world import World
@@ -46,7 +46,7 @@ class Trace:
     def __init__(self, episode: Mapping[str, Any]) -> None:
         self.lines = [as_line({"episode": dict(episode)})]
 
-    def tick(self, seen: Observation, action: Action, after: HouseholdEnvironment, brain: Brain | None) -> None:
+    def tick(self, seen: Observation, action: Action, after: HouseholdEnvironment, brain: AnyBrain | None) -> None:
         """One trip: what came in, what was made of it, what was done, what the body said."""
         robot = after.world.robot
         line: dict[str, Any] = {
@@ -63,7 +63,7 @@ class Trace:
             line.update(_inside(brain))
         self.lines.append(as_line(line))
 
-    def end(self, result: Mapping[str, Any], environment: HouseholdEnvironment, brain: Brain | None) -> None:
+    def end(self, result: Mapping[str, Any], environment: HouseholdEnvironment, brain: AnyBrain | None) -> None:
         """How it ended; belief beside truth."""
         world = environment.world
         believed = _believed(brain.hippocampus.known) if brain is not None else []
@@ -86,7 +86,7 @@ def floor_plan(world: World) -> dict[str, Any]:
     }
 
 
-def _inside(brain: Brain) -> dict[str, Any]:
+def _inside(brain: AnyBrain) -> dict[str, Any]:
     assert brain.trip is not None
     percepts, plan, verdict = brain.trip.percepts, brain.plan, brain.prefrontal.verdict
     return {
@@ -101,7 +101,7 @@ def _inside(brain: Brain) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _recollection(recall: Recall) -> dict[str, Any]:
+def _recollection(recall: Recalled) -> dict[str, Any]:
     kinds: dict[str, int] = {}
     for found in recall.recollections:
         kinds[found.record.kind] = kinds.get(found.record.kind, 0) + 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from brain_nodes.config import CerebellumConfig
 from brain_nodes.errors import UnknownSkill
+from memory.errors import RejectedInput
 from memory.records import (
     Action,
     Hold,
@@ -43,6 +44,29 @@ class Cerebellum:
         self._session, self._calls, self._ticks = session, 0, 0
         self._step = self._call = None
 
+    @property
+    def ticks(self) -> int:
+        """Observations that the running call has been answered with."""
+        return self._ticks
+
+    def skill_of(self, step: Step) -> Skill:
+        """The body's skill that a step asks for.
+
+        Raises:
+            UnknownSkill: the body does not declare it.
+            RejectedInput: its targets are too few or too many.
+        """
+        skill = self._skills.get(step.skill)
+        if skill is None:
+            raise UnknownSkill(
+                f"step {step} needs skill {step.skill!r}; the body has {', '.join(sorted(self._skills))}"
+            )
+        if len(step.targets) != len(skill.parameters):
+            raise RejectedInput(
+                f"step {step} has {len(step.targets)} targets; {skill.name} takes {len(skill.parameters)}"
+            )
+        return skill
+
     def result(self, observation: Observation) -> StepResult | None:
         """The step that ended with this observation, if one did: by the body's word, or by the watchdog's."""
         if self._call is None or self._step is None:
@@ -61,6 +85,7 @@ class Cerebellum:
 
         Raises:
             UnknownSkill: the step names a skill the body does not declare.
+            RejectedInput: its targets are too few or too many.
         """
         if step is None:
             self._step = self._call = None
@@ -71,11 +96,7 @@ class Cerebellum:
         return self._call
 
     def _new_call(self, step: Step) -> SkillCall:
-        skill = self._skills.get(step.skill)
-        if skill is None:
-            raise UnknownSkill(
-                f"step {step} needs skill {step.skill!r}; the body has {', '.join(sorted(self._skills))}"
-            )
+        skill = self.skill_of(step)
         self._calls += 1
         words = {p.name: _spoken(p, t) for p, t in zip(skill.parameters, step.targets, strict=True)}
         return SkillCall(f"{self._session}#{self._calls}", skill.name, step.targets, skill.phrase.format(**words))

@@ -357,7 +357,7 @@ class Hippocampus:
 
 
 def _class_of(subject: str) -> str:
-    """Class in a body's name: "home-7/Mug_2" is a Mug."""
+    """Class in a body's name: "map-1f6a2c90/Mug_2" is a Mug."""
     return subject.rpartition("/")[2].partition("_")[0].partition("-")[0]
 
 

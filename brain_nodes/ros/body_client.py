@@ -14,13 +14,21 @@ from typing import Any
 from neuraxis_interfaces.action import RunSkill
 from rclpy.action import ActionClient
 
+from brain_nodes.errors import ExecutionError, PreconditionFailed, Preempted, Stopped, UnknownSkill
 from brain_nodes.ros.conversions import from_outcome, to_call
 from brain_nodes.ros.settings import BodySettings
+from memory.errors import NeuraxisError, RejectedInput
 from memory.records import Action, Observation, Outcome, OutcomeCode, SkillCall
+
+ERRORS = {e.code: e for e in (RejectedInput, UnknownSkill, ExecutionError, PreconditionFailed, Preempted, Stopped)}
 
 
 class BodyClient:
-    """The running call of one body."""
+    """The running call of one body.
+
+    Attributes:
+        failure: Why the call that ended last was not carried out, beyond its outcome; None if it was.
+    """
 
     def __init__(self, node: Any, settings: BodySettings) -> None:
         self.settings = settings
@@ -30,6 +38,7 @@ class BodyClient:
         self._goal: Any = None
         self._asked_s = 0.0
         self._outcome: Outcome | None = None
+        self.failure: NeuraxisError | None = None
 
     def carry_out(self, action: Action, session: str, plan: Any) -> None:
         """Start a call that is not running yet; anything else ends the running one."""
@@ -43,7 +52,7 @@ class BodyClient:
         self._call, self._goal, self._asked_s = action, None, time.monotonic()
         self._outcome = None
         if not self._client.server_is_ready():
-            self._end(action.id, OutcomeCode.FAILED, f"no body answers {self.settings.run_skill}")
+            self._lose(action.id, f"no body answers {self.settings.run_skill}")
             return
         goal = RunSkill.Goal(
             session=session, sequence=plan.sequence, map_id=plan.map_id, map_revision=plan.map_revision,
@@ -56,7 +65,7 @@ class BodyClient:
         if self._call is not None and self._goal is None:
             waited_s = time.monotonic() - self._asked_s
             if waited_s > self.settings.run_skill_deadline_s:
-                self._end(self._call.id, OutcomeCode.FAILED, f"UNKNOWN: no answer of the body after {waited_s:.1f} s")
+                self._lose(self._call.id, f"UNKNOWN: no answer of the body after {waited_s:.1f} s")
         said = observation.outcome
         if said is not None and self._call is not None and said.call_id == self._call.id:
             self._end(said.call_id, said.code, said.reason)  # this body tells it with the sample as well
@@ -82,13 +91,19 @@ class BodyClient:
 
     def _ended(self, call_id: str, future: Any) -> None:
         result = future.result().result
+        kind = ERRORS.get(result.error_code, ExecutionError)
+        failure = kind(result.error_msg) if result.error_code else None
         if result.outcome.call_id == call_id:
             outcome = from_outcome(result.outcome)
-            self._end(call_id, outcome.code, outcome.reason)
+            self._end(call_id, outcome.code, outcome.reason, failure)
         else:
-            self._end(call_id, OutcomeCode.FAILED, result.error_msg or "the body said nothing of this call")
+            said = result.error_msg or "the body said nothing of this call"
+            self._end(call_id, OutcomeCode.FAILED, said, failure or ExecutionError(said))
 
-    def _end(self, call_id: str, code: OutcomeCode, reason: str) -> None:
+    def _lose(self, call_id: str, why: str) -> None:
+        self._end(call_id, OutcomeCode.FAILED, why, ExecutionError(why))
+
+    def _end(self, call_id: str, code: OutcomeCode, reason: str, failure: NeuraxisError | None = None) -> None:
         if self._call is not None and self._call.id == call_id:
             self._call = self._goal = None
-            self._outcome = Outcome(call_id, code, reason)
+            self._outcome, self.failure = Outcome(call_id, code, reason), failure

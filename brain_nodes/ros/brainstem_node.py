@@ -24,7 +24,6 @@ from brain_nodes.ros import parameters, spinning
 from brain_nodes.ros.conversions import from_action, from_observation, to_action
 from brain_nodes.ros.lifecycle_node import LATCHED, SAMPLES, RegionNode
 from brain_nodes.ros.samples import Samples
-from brain_nodes.ros.settings import SupervisionSettings
 
 HEARTBEAT_S = 0.2
 WATCH_S = 0.05
@@ -33,15 +32,15 @@ WATCH_S = 0.05
 class BrainstemNode(RegionNode):
     """Stop, gate, heartbeat, velocity limits."""
 
-    configs = (BrainstemConfig, SupervisionSettings)
+    configs = (BrainstemConfig,)
 
     def __init__(self, **options: Any) -> None:
         super().__init__("brainstem", **options)
 
     def open(self) -> None:
         """Make the region."""
-        self.region = Brainstem(parameters.read(self, BrainstemConfig))
-        self.limits = parameters.read(self, SupervisionSettings)
+        self.limits = parameters.read(self, BrainstemConfig)
+        self.region = Brainstem(self.limits)
         self._samples = Samples(("observation", "action"))
         self._session = ""
         self._moved_s = 0.0

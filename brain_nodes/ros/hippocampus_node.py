@@ -11,24 +11,18 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from neuraxis_interfaces.msg import Event, Percepts, RecordBatch
+from neuraxis_interfaces.msg import Event, Percepts
 from neuraxis_interfaces.srv import BeginEpisode, Changes, EndEpisode, Forget, Recall, Remember
 
 from brain_nodes.brain import of_own_call
 from brain_nodes.config import HippocampusConfig
 from brain_nodes.hippocampus.hippocampus import Hippocampus
 from brain_nodes.ros import parameters, spinning
-from brain_nodes.ros.conversions import from_percepts, from_skill, from_time, to_header
+from brain_nodes.ros.conversions import from_percepts, from_skill, from_time
 from brain_nodes.ros.lifecycle_node import RegionNode
 from brain_nodes.ros.log_services import answer_changes, answer_forget, answer_remember
-from brain_nodes.ros.memory_conversions import (
-    RecordWriter,
-    from_cue,
-    from_record,
-    from_step_event,
-    to_recall,
-    to_record,
-)
+from brain_nodes.ros.log_topic import LogTopic
+from brain_nodes.ros.memory_conversions import RecordWriter, from_cue, from_record, from_step_event, to_recall
 from brain_nodes.ros.samples import Newest, Samples
 from brain_nodes.ros.settings import StoreSettings
 from memory.errors import RejectedInput
@@ -76,13 +70,15 @@ class HippocampusNode(RegionNode):
         self._sequence = 0
         self._newest = Newest()
         self._samples = Samples(("percepts", "events"))
-        self._records = self.say(RecordBatch, "records")
+        self._log = LogTopic(self)
+        if self.memory is not None:
+            self.memory.follow(self._log.note)
         self.hear(Percepts, "percepts", lambda message: self._take("percepts", message))
         self.hear(Event, "events", lambda message: self._take("events", message))
         self.serve(Recall, "~/recall", self._recall)
         self.serve(Changes, "~/changes", lambda q, a: answer_changes(self.memory, q, a))
-        self.serve(Remember, "~/remember", lambda q, a: answer_remember(self.memory, self._stamps(), q, a))
-        self.serve(Forget, "~/forget", lambda q, a: answer_forget(self.memory, q, a))
+        self.serve(Remember, "~/remember", self._remember)
+        self.serve(Forget, "~/forget", self._forget)
         self.serve(BeginEpisode, "~/begin_episode", self._begin)
         self.serve(EndEpisode, "~/end_episode", self._end)
 
@@ -106,6 +102,7 @@ class HippocampusNode(RegionNode):
             self._stamps.at_least(percepts.stamp_ns)
             self.region.begin(request.session, percepts, tuple(map(from_skill, request.skills)), places)
             self._begun, self._newest = request, Newest()
+            self._log.tell(percepts.stamp_ns)
         response.applied_sequence = self._applied()
         self._encode()
 
@@ -130,6 +127,7 @@ class HippocampusNode(RegionNode):
         self._stamps.at_least(stamp_ns)
         self.region.end(stamp_ns, episode, tuple(request.wanted))
         self._begun, self._ended = None, request.session
+        self._log.tell(stamp_ns)
 
     def _take(self, part: str, message: Any) -> None:
         if not self.settings.lockstep:
@@ -157,21 +155,20 @@ class HippocampusNode(RegionNode):
     def _encode_one(self, percepts_message: Any, event: Any) -> None:
         result = from_step_event(event) if event is not None else None
         percepts = of_own_call(from_percepts(percepts_message), result)
-        before = self._applied()
         self._stamps.at_least(percepts.stamp_ns)
         self.region.encode(percepts, result)
         self._sequence = percepts.sequence
-        self._publish_batch(before, percepts.stamp_ns)
+        self._log.answer(percepts.stamp_ns, self._begun.session, self._sequence, self._applied())
 
-    def _publish_batch(self, before: int, stamp_ns: int) -> None:
-        written = list(self.memory.backend.changes(before)) if self.memory is not None else []
-        batch = RecordBatch(
-            header=to_header(stamp_ns, "map"), session=self._begun.session, observation_sequence=self._sequence,
-            key=f"{self._begun.session}/step/{self._sequence}", records=list(map(to_record, written)),
-            first_sequence=before + 1 if written else before, last_sequence=self._applied(),
-            recorded_ns=written[-1].recorded_ns if written else 0,
-        )  # fmt: skip
-        self._records.publish(batch)
+    def _remember(self, request: Any, response: Any) -> None:
+        now_ns = self._stamps()
+        answer_remember(self.memory, now_ns, request, response)
+        self._log.tell(now_ns)
+
+    def _forget(self, request: Any, response: Any) -> None:
+        erased = answer_forget(self.memory, request, response)
+        if erased and self.memory is not None:
+            self._log.forget(self._stamps(), erased, self.memory.backend)
 
     def _recall(self, request: Any, response: Any) -> None:
         response.status = Status.FAILED.value

@@ -107,6 +107,8 @@ class Instruction:
             if result is not None:
                 self._log.append(result_line(result))
             percepts = of_own_call(from_percepts(message), result)
+            if result is not None and result.step != self.plan.current:
+                percepts = replace(percepts, outcome=None)  # somebody else's step, asked of the cerebellum by action
             if not node.settings.lockstep and result is None:
                 running = self.session if self.plan.current is not None else ""  # no end was told of
                 percepts = replace(percepts, running_call=running)

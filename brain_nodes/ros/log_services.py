@@ -9,11 +9,12 @@ first call.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
 from brain_nodes.ros.conversions import from_xyz
-from brain_nodes.ros.memory_conversions import to_record
+from brain_nodes.ros.memory_conversions import to_record, to_retirement
 from memory import spatial
 from memory.errors import RejectedInput, StoreUnavailable
 from memory.geometry import distance_m, finite
@@ -25,7 +26,7 @@ PAGE = 1000
 
 
 def answer_changes(memory: LifelongMemory | None, request: Any, response: Any) -> None:
-    """One page of the log; on the last one the counters too."""
+    """One page of the log; on the last one the counters too, and what was retired of the earlier pages."""
     backend = _open(memory).backend
     limit = min(request.limit or PAGE, PAGE)
     page = list(backend.changes(request.since, limit + 1))
@@ -35,6 +36,8 @@ def answer_changes(memory: LifelongMemory | None, request: Any, response: Any) -
     if not response.more:
         tallies = backend.tallies(_open(memory).robot)
         response.tallies = [to_line(tallies[name]) for name in sorted(tallies)]
+        earlier = itertools.takewhile(lambda record: record.sequence <= request.since, backend.changes())
+        response.retired = [to_retirement(r) for r in earlier if (r.retired_ns or 0) > request.since_ns]
 
 
 def answer_remember(memory: LifelongMemory | None, now_ns: int, request: Any, response: Any) -> None:
@@ -65,24 +68,25 @@ def answer_remember(memory: LifelongMemory | None, now_ns: int, request: Any, re
     response.recorded_ns = receipt.recorded_ns if receipt else kept.recorded_ns
 
 
-def answer_forget(memory: LifelongMemory | None, request: Any, response: Any) -> None:
-    """Count and give a token; with the token, erase."""
+def answer_forget(memory: LifelongMemory | None, request: Any, response: Any) -> tuple[str, ...]:
+    """Count and give a token; with the token, erase. Returns the ids that were erased."""
     opened = _open(memory)
     if not (request.ids or request.about or request.has_region):
         raise RejectedInput("nothing is chosen: give ids, about or a region")
     chosen = _chosen(opened, request)
     if not chosen:
-        return
+        return ()
     response.count = len(chosen)
     token = hashlib.blake2s("|".join((*chosen, str(opened.backend.last_sequence()))).encode()).hexdigest()[:16]
     if not request.token:
         response.token = token
-        return
+        return ()
     if request.token != token:
         response.count = 0
         raise RejectedInput(f"token {request.token!r} is not for this request as the store stands now")
     response.rows = opened.backend.forget(opened.robot, chosen)
     response.erased = True
+    return chosen
 
 
 def _chosen(memory: LifelongMemory, request: Any) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ whole scene, where little changes from one observation to the next, so both ends
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 from geometry_msgs.msg import Point
@@ -17,6 +18,7 @@ from neuraxis_interfaces.srv import Recall as RecallSrv
 
 from brain_nodes.ros.conversions import from_outcome, from_step, from_xyz, to_header, to_outcome, to_point, to_step
 from memory import records as r
+from memory.backend import Batch, Receipt, Retirement
 from memory.errors import RejectedInput
 from memory.geometry import finite
 from memory.serialization import from_line, to_line
@@ -84,6 +86,54 @@ def from_record(message: Any) -> r.Record:
     if isinstance(record, r.Tally) or (record.kind, record.id) != (message.kind, message.id):
         raise RejectedInput(f"record {message.kind} {message.id!r}: its line says otherwise: {message.line[:80]!r}")
     return record
+
+
+def to_retirement(record: r.Record) -> m.Retirement:
+    """A version that is no longer believed."""
+    return m.Retirement(
+        robot=record.robot, id=record.id, version=record.version, retired_ns=record.retired_ns or 0
+    )  # fmt: skip
+
+
+def to_batch(batch: Batch, receipt: Receipt) -> m.RecordBatch:
+    """One commit; whose occasion it was is for the sender to say."""
+    stamped = (
+        replace(record, sequence=number, recorded_ns=receipt.recorded_ns, retired_ns=None)
+        for number, record in enumerate(batch.records, start=receipt.first_sequence)
+    )
+    gone = [m.Retirement(robot=g.robot, id=g.id, version=g.version, retired_ns=receipt.recorded_ns)
+            for g in batch.retire]  # fmt: skip
+    return m.RecordBatch(
+        key=batch.key, recorded_ns=receipt.recorded_ns, first_sequence=receipt.first_sequence,
+        last_sequence=receipt.last_sequence, records=list(map(to_record, stamped)), retired=gone,
+        tallies=list(map(to_line, batch.tallies)),
+    )  # fmt: skip
+
+
+def from_batch(message: Any) -> Batch:
+    """One commit, for the store of a follower.
+
+    Raises:
+        StoreCorrupt: a line is none.
+        RejectedInput: a line is of another kind than it should be.
+    """
+    return Batch(
+        records=tuple(map(from_record, message.records)), tallies=tuple(map(from_tally, message.tallies)),
+        retire=tuple(Retirement(g.robot, g.id, g.version) for g in message.retired), key=message.key,
+    )  # fmt: skip
+
+
+def from_tally(line: str) -> r.Tally:
+    """One counter.
+
+    Raises:
+        StoreCorrupt: the line is none.
+        RejectedInput: it is a record.
+    """
+    tally = from_line(line)
+    if not isinstance(tally, r.Tally):
+        raise RejectedInput(f"no tally but a {tally.kind}: {line[:80]!r}")
+    return tally
 
 
 def to_cue(cue: r.Cue) -> RecallSrv.Request:

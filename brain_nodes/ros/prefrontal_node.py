@@ -136,6 +136,8 @@ class PrefrontalNode(RegionNode):
     # ---- what arrives
 
     def _take(self, part: str, message: Any) -> None:
+        if part == "records" and not message.session:
+            return  # it answers no observation
         with self._changed:
             self._samples.add(part, message.session, message.sequence if part != "records" else
                               message.observation_sequence, message)  # fmt: skip

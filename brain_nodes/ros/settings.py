@@ -45,10 +45,11 @@ class TalkSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodySettings:
-    """How the cerebellum reaches the body when not in lockstep."""
+    """How the cerebellum reaches the body: by action when not in lockstep."""
 
     run_skill: str = told("run_skill", "Name of the body's action.")
     run_skill_deadline_s: float = told(5.0, "The body accepts or refuses a call by then.")
+    observation_deadline_s: float = told(30.0, "A step asked for by action ends when no observation comes for so long.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +64,3 @@ class LocalisationSettings:
     def __post_init__(self) -> None:
         if self.poses not in ("observation", "tf"):
             raise ValueError(f"poses {self.poses!r} is neither observation nor tf")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SupervisionSettings:
-    """The brainstem's limits on velocities."""
-
-    max_speed_mps: float = told(0.5, "Velocities are scaled down to this speed, m/s.")
-    max_turn_radps: float = told(1.0, "Turning is clamped to this rate, rad/s.")
-    command_timeout_s: float = told(0.3, "Velocity is set to zero when its input is older than this.")
-    cancelled_actions: tuple[str, ...] = told(("run_skill",), "Action servers whose goals are all cancelled by a stop.")
-    heartbeat_timeout_s: float = told(1.0, "A body holds when the brainstem's heartbeat is older than this.")

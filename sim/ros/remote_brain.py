@@ -19,6 +19,7 @@ from brain_nodes.ros.conversions import from_action, from_percepts, from_plan, f
 from brain_nodes.ros.memory_conversions import RecordReader, from_recall, from_step_event, to_cue
 from memory import records
 from memory.records import Action, Cue, Hold, Observation, Plan, Recall, Status, Verdict
+from sim.brains import Recalled
 from sim.environment import HouseholdEnvironment
 from sim.ros.graph import BrainLost, Graph
 
@@ -28,7 +29,7 @@ class PrefrontalView:
     """What a trace wants to know of the prefrontal cortex."""
 
     verdict: Verdict = field(default_factory=lambda: Verdict(True))
-    recalled: Any = field(default_factory=lambda: Recall(status=Status.NONE))
+    recalled: Recalled = field(default_factory=lambda: Recall(status=Status.NONE))
     planner_calls: int = 0
 
 

@@ -13,9 +13,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from brain_nodes.brain import Brain
 from sim import runner
 from sim.environment import SimClock
 from sim.errors import SuiteError
@@ -52,7 +51,7 @@ def play_run_over_ros(config: RunConfig, suite: Suite, out: Path, progress: Prog
         runner.prepare_folder(out)
     with _ended_by_signals(), Graph(parameters_of(config, url), out, out / LOG) as graph:
         graph.start()  # what cannot come up at all ends the run before its first episode
-        brain = cast(Brain, RemoteBrain(graph))
+        brain = RemoteBrain(graph)
         tasks, results = suite.tasks(), []
         for number, task in enumerate(tasks, start=1):
             session = f"episode-{number_before + number:04d}"

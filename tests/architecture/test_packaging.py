@@ -175,9 +175,18 @@ def test_ci_runs_what_people_run(root: Path) -> None:
     script = root / ".ci" / "run"
 
     assert script.stat().st_mode & 0o111, "it must be executable"
-    assert set(re.findall(r"\bmake ([a-z-]+)", script.read_text(encoding="utf-8"))) == {
-        "test", "test-ros", "demo", "ros-demo",
-    }  # fmt: skip
+    commands = re.findall(r"\bmake ([a-z][a-z-]*(?: [A-Z]+=\w+)*)", script.read_text(encoding="utf-8"))
+    assert commands == ["test REQUIRE=ros", "demo", "ros-demo"]
+
+
+def test_ci_closes_with_how_the_tests_without_ros_ended(root: Path) -> None:
+    closing = (root / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1]
+    log = ("== test session starts ==", "SKIPPED [2] x.py: 3 passed in 2s", "== 1204 passed, 9 skipped in 95.1s ==",
+           "== test session starts ==", "== 132 passed in 70.10s (0:01:10) ==")  # fmt: skip
+    pattern = re.search(r"^grep -E -m 1 '(.*?)'", closing)
+
+    assert pattern is not None
+    assert next(line for line in log if re.search(pattern[1], line)) == log[2]
 
 
 def test_the_readme_explains_every_key_of_a_result(root: Path) -> None:

@@ -220,7 +220,7 @@ def test_skills_are_declared_over_bound_variables_and_classes_only(world: World,
 def test_places_are_free_cells_in_named_rooms(world: World, body: EmbodiedSkills):
     assert {p.name for p in body.places()} == {r.name for r in world.rooms}
     for place in body.places():
-        assert place.label == "room" and place.map_id == "home-7"
+        assert place.label == "room" and place.map_id == world.map_id
         assert world.floor.cell_at(*place.position_m[:2]) in world.floor.cells
     world.rooms = ()
     assert 2 <= len(EmbodiedSkills(world).places()) <= 4

@@ -121,7 +121,7 @@ def test_an_agent_without_a_pose_is_told_so_and_sees_only_after_a_find(benchmark
 
 def test_what_is_seen_can_be_walked_to_and_picked_up_with_nothing_but_the_observation(walking: HouseholdGymEnv) -> None:
     _, info = walking.reset()
-    place = info["places"]["home-3/kitchen"]
+    place = next(at for name, at in info["places"].items() if name.endswith("/kitchen"))
     assert until_it_ends(walking, embodied(info, "go_to", "room", place))["outcome"] == SUCCEEDED
     turns = [walking.step(embodied(info, "look_around"))[0] for _ in range(4)]
     furniture = ("CounterTop", "DiningTable", "SideTable")
