@@ -61,7 +61,7 @@ class FreeSimulator(SimulatorNode):
         self._call: SkillCall | None = None
         self._goal: Any = None
         self._results: dict[str, Any] = {}
-        self._beaten_s = 0.0
+        self._beaten_s = self._accepted_s = 0.0
         self.create_subscription(DiagnosticStatus, "heartbeat", self._beat, SAMPLES)
         self._server = ActionServer(
             self, RunSkill, "run_skill", execute_callback=self._finished, goal_callback=self._asked,
@@ -79,8 +79,11 @@ class FreeSimulator(SimulatorNode):
     @property
     def supervised(self) -> bool:
         """Has the brainstem been heard of lately?"""
+        return self._within_patience(self._beaten_s)
+
+    def _within_patience(self, since_s: float) -> bool:
         patience_s = self.settings.heartbeat_timeout_s
-        return not patience_s or time.monotonic() - self._beaten_s <= patience_s
+        return not patience_s or time.monotonic() - since_s <= patience_s
 
     def _beat(self, message: Any) -> None:
         self._beaten_s = time.monotonic()
@@ -90,17 +93,18 @@ class FreeSimulator(SimulatorNode):
 
     def _accepted(self, goal: Any) -> None:
         self._answer(Outcome(self._call.id if self._call else "", OutcomeCode.PREEMPTED), RunSkill.Result.PREEMPTED)
-        self._call, self._goal = from_call(goal.request.call), goal
+        self._call, self._goal, self._accepted_s = from_call(goal.request.call), goal, time.monotonic()
 
     def _tick(self) -> None:
         body = self.body
         assert body is not None
-        if self._goal is not None and not self.supervised:
+        supervised = self.supervised
+        if self._goal is not None and not supervised and not self._within_patience(self._accepted_s):
             self._answer(Outcome(self._goal.request.call.id, OutcomeCode.FAILED, "no heartbeat of the brainstem"),
                          RunSkill.Result.STOPPED)  # fmt: skip
         elif self._goal is not None and self._goal.is_cancel_requested:
             self._answer(Outcome(self._goal.request.call.id, OutcomeCode.PREEMPTED), RunSkill.Result.PREEMPTED)
-        observation = body.step(self._call or Hold(body.clock.now_ns))
+        observation = body.step(self._call if self._call and supervised else Hold(body.clock.now_ns))
         if self._goal is not None and observation.outcome is not None:
             self._answer(observation.outcome, RunSkill.Result.NO_ERROR)
         self.show(observation, "", last=False)
