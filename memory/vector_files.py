@@ -13,6 +13,7 @@ import hashlib
 import json
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -23,6 +24,7 @@ from memory.vectors import TAIL_KEPT, Follower, Numbers, Partition
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+SAVED_AFTER = 20_000  # vectors the index may have taken in before it is saved in an idle moment
 _PAGE = 2000
 _CHUNK = 1 << 20
 
@@ -96,14 +98,20 @@ class VectorIndex:
         self._partitions: dict[int, Partition] = {}
         self._manifest_read: tuple[int, int] = (0, 0)
         self._seen = 0
-        self._follower = Follower(lambda: list(self._partitions.values()), busy, self._refill)
+        self._unsaved_from = 0
+        self._refilling = threading.Lock()
+        self._saving = threading.Lock()
+        self._follower = Follower(lambda: list(self._partitions.values()), busy, self._refill, self._save_much)
         self._load()
+        if not read_only:
+            self._follower.wake()
 
     def append(self, space: Space, numbers: list[int], vectors: list[bytes]) -> None:
         """Take in committed rows of one partition."""
         self._of(space).append(numbers, vectors)
         self._seen = max(self._seen, numbers[-1])
-        self._follower.wake()
+        if not self._read_only:
+            self._follower.wake()
 
     def nearest(self, spaces: Iterable[Space], vector: bytes, count: int) -> tuple[list[Numbers], bool]:
         """For each partition the numbers of about the `count` nearest; False if one is behind the rows."""
@@ -130,15 +138,17 @@ class VectorIndex:
 
     def save(self) -> None:
         """Write what has grown since the last time."""
-        if self._read_only or not any(part.dirty for part in self._partitions.values()):
-            return
-        self._folder.mkdir(exist_ok=True)
-        saved = {} if self._manifest is None else dict(self._manifest)
-        spaces = {space.number: space for space in self._rows.spaces()}
-        for number, part in self._partitions.items():
-            if part.dirty and number in spaces:
-                saved[number] = self._save_one(number, part, spaces[number].encoder)
-        self._write_manifest(saved)
+        with self._saving:
+            if self._read_only or not any(part.dirty for part in self._partitions.values()):
+                return
+            self._folder.mkdir(exist_ok=True)
+            saved = {} if self._manifest is None else dict(self._manifest)
+            spaces = {space.number: space for space in self._rows.spaces()}
+            for number, part in list(self._partitions.items()):
+                if part.dirty and number in spaces:
+                    saved[number] = self._save_one(number, part, spaces[number].encoder)
+            self._write_manifest(saved)
+            self._unsaved_from = sum(part.indexed for part in self._partitions.values())
 
     def discard(self) -> None:
         """Throw the index away, files too, and begin again from the rows."""
@@ -170,6 +180,7 @@ class VectorIndex:
             self._take_up(space, part)
             part.behind = space.rows - self._rows.rows_up_to(space.number, part.applied)
             self._refill_one(space.number, part)
+        self._unsaved_from = sum(part.indexed for part in self._partitions.values())
 
     def _refill(self) -> None:
         for number, part in list(self._partitions.items()):
@@ -177,12 +188,19 @@ class VectorIndex:
 
     def _refill_one(self, number: int, part: Partition) -> None:
         """Read on in the rows where the tail ends, as far as it may grow."""
-        while part.behind and part.unindexed - part.behind < TAIL_KEPT // 2:
-            page = self._rows.vectors_after(number, part.newest, _PAGE)
-            if not page:
-                part.behind = 0
-                return
-            part.take_in(*zip(*page, strict=True))
+        with self._refilling:
+            while part.behind and part.unindexed - part.behind < TAIL_KEPT // 2:
+                page = self._rows.vectors_after(number, part.newest, _PAGE)
+                if not page:
+                    part.behind = 0
+                    return
+                part.take_in(*zip(*page, strict=True))
+
+    def _save_much(self) -> None:
+        """In an idle moment, so that readers and the next start have less to compare one by one."""
+        if sum(part.indexed for part in self._partitions.values()) - self._unsaved_from >= SAVED_AFTER:
+            with suppress(OSError):
+                self.save()
 
     def _follow_writer(self) -> None:
         """A reader: what another process has committed since the last look."""

@@ -22,7 +22,7 @@ Vectors = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 
 INDEX_FROM = 4096  # a smaller partition is compared one by one: faster than any index, and exact
-TAIL_KEPT = 100_000  # most vectors of a tail held in memory, 150 MB at 384 values; the rest waits in the rows
+TAIL_KEPT = 50_000  # most vectors of a tail held in memory, 75 MB at 384 values; the rest waits in the rows
 GULP = 8  # vectors added at once: the library holds the interpreter meanwhile, about a millisecond
 CONNECTIVITY, EXPANSION = 16, 64
 
@@ -76,7 +76,7 @@ class Partition:
         with self._lock:
             known = int(np.searchsorted(fresh, self.newest, side="right"))
             self._extend(fresh[known:], vectors[known:])
-            self.behind = max(0, self.behind - len(fresh))
+            self.behind = max(0, self.behind - len(fresh) + known)
 
     def nearest(self, vector: bytes, count: int) -> Numbers:
         """Numbers of about the `count` nearest, nearest first; all if it holds no more."""
@@ -100,8 +100,9 @@ class Partition:
                 if self._count < (1 if self.indexed else INDEX_FROM):
                     return False
                 self._need_index()
-                self._index.add(self._numbers[:GULP].astype(np.uint64), self._vectors[:GULP], threads=1)
-                self._drop(min(GULP, self._count))
+                taken = min(GULP, self._count)
+                self._index.add(self._numbers[:taken].astype(np.uint64), self._vectors[:taken], threads=1)
+                self._drop(taken)
                 self.dirty = True
         return self._count > 0
 
@@ -160,6 +161,7 @@ class Follower:
         partitions: Called for the present ones.
         busy: Is a writer at work? Then a tail shorter than `patience` waits.
         refill: Called when a tail may have room for rows it was behind.
+        rest: Called when there is nothing to do.
     """
 
     def __init__(
@@ -167,11 +169,13 @@ class Follower:
         partitions: Callable[[], list[Partition]],
         busy: Callable[[], bool],
         refill: Callable[[], None],
+        rest: Callable[[], None],
         patience: int = 20_000,
     ) -> None:
         self._partitions = partitions
         self._busy = busy
         self._refill = refill
+        self._rest = rest
         self._patience = patience
         self._wake = threading.Event()
         self._ended = False
@@ -193,10 +197,12 @@ class Follower:
 
     def _follow(self) -> None:
         while not self._ended:
-            self._wake.wait(timeout=1.0)
+            woken = self._wake.wait(timeout=1.0)
             self._wake.clear()
             while not self._ended and self._digest():
                 pass
+            if not woken and not self._busy():
+                self._rest()
 
     def _digest(self) -> bool:
         """One gulp of each long tail; False when there is nothing to do now."""

@@ -44,6 +44,7 @@ class Searching:
         self._robot = robot
         self._meter = meter
         self._alone = alone
+        self._whole = True  # False if the vector index is behind the rows
         self._asked = query
         self._terms = schema.terms_asked(query, robot, alone=alone)
 
@@ -70,7 +71,7 @@ class Searching:
             hits, cosines = [record for _, record in scored], tuple(score for score, _ in scored)
         else:
             hits = self._in_order()
-        return Found(tuple(hits), self._meter.examined, complete=not self._meter.cut, cosines=cosines)
+        return Found(tuple(hits), self._meter.examined, complete=self._whole and not self._meter.cut, cosines=cosines)
 
     # ---- in order
 
@@ -192,11 +193,11 @@ class Searching:
         for _ in range(4):
             found, whole = vectors.nearest(asked, self._query.vector, count)
             hits = self._best([int(number) for numbers in found for number in numbers])
-            if not whole:
-                self._meter.cut = True
+            self._whole = whole
             if len(hits) >= limit or self._meter.late() or all(len(numbers) < count for numbers in found):
                 return hits
             count *= 4
+        self._whole = True
         return self._all_by_vector(asked)
 
     def _best(self, numbers: Sequence[int]) -> list[tuple[float, Record]]:
