@@ -26,7 +26,7 @@ WORD_POOL = 64  # newest records looked at for each word; more if the filters le
 WORDS_ASKED = 16  # the longest question, in words; the rest of a longer one is not looked for
 CANDIDATES = 4  # vectors scored exactly for each answer wanted
 EXACT_BELOW = 5_000  # so few candidates are rather compared all
-_FIRST_RADIUS_M, _LAST_RADIUS_M = 1.0, 1e5
+_FIRST_RADIUS_M, _LAST_RADIUS_M = 0.5, 1e5
 _PAGE = 1000
 
 
@@ -127,24 +127,36 @@ class Searching:
             yield from self._examined(start, f"WHERE {conditions}", [*terms, *values])
 
     def _by_words(self) -> list[Record]:
-        """The best `limit`: each word counts 1 / (1 + records found with it, at most the pool), then the newest."""
-        asked = sorted(words(self._query.any_text))[:WORDS_ASKED]
+        """The best `limit`: each word counts 1 / (1 + records found with it, at most the pool), then the newest.
+
+        What has every word comes first whatever the words count, so where that is enough nothing else is looked for.
+        """
+        asked, limit = sorted(words(self._query.any_text))[:WORDS_ASKED], self._query.limit
+        pool = max(WORD_POOL, limit)
         hits: dict[int, Record] = {}
-        pool, looked_at = max(WORD_POOL, self._query.limit), set[int]()
-        while asked and not self._meter.late():
+        if len(asked) > 1:
+            self._read_on(hits, self._newest_with(tuple(asked), pool))
+        whole, looked_at = set(hits), set(hits)
+        while asked and len(hits) < limit and not self._meter.late():
             scores, capped = self._word_scores(asked, pool)
             ranked = sorted(scores, key=lambda number: (-scores[number], -number))
-            for page in _pages([one for one in ranked if one not in looked_at], self._query.limit):
-                looked_at.update(page)
-                for record in self._numbered(page):
-                    hits[record.sequence] = record
-                if len(hits) >= self._query.limit or self._meter.cut:
-                    break
-            if len(hits) >= self._query.limit or not capped or self._meter.cut:
-                best = sorted(hits, key=lambda number: (-scores.get(number, 0.0), -number))
-                return [hits[number] for number in best[: self._query.limit]]
+            looked_at |= self._read_on(hits, [one for one in ranked if one not in looked_at])
+            if len(hits) >= limit or not capped or self._meter.cut:
+                best = sorted(hits, key=lambda n: (n not in whole, -scores.get(n, 0.0), -n))
+                return [hits[number] for number in best[:limit]]
             pool *= 8
-        return list(hits.values())
+        return list(hits.values())[:limit]
+
+    def _read_on(self, hits: dict[int, Record], numbers: Sequence[int]) -> set[int]:
+        """Add matching records of these rows, in order, until there are enough; what was looked at."""
+        looked_at = set[int]()
+        for page in _pages(numbers, self._query.limit):
+            looked_at.update(page)
+            read = {record.sequence: record for record in self._numbered(page)}
+            hits.update((number, read[number]) for number in page if number in read)
+            if len(hits) >= self._query.limit or self._meter.cut:
+                break
+        return looked_at
 
     def _word_scores(self, asked: list[str], pool: int) -> tuple[dict[int, float], bool]:
         """Row numbers with their scores, and whether there may be further ones."""
@@ -159,7 +171,7 @@ class Searching:
         if common and len(found) > 1:  # a pool holds the newest only: look for those that have it beside other words
             rarest = min(found, key=lambda word: (len(found[word]), word))
             together = [(rarest, word) for word in common if word != rarest]
-            for some in [*together, *([tuple(sorted(found))] if len(found) > 2 else [])]:
+            for some in together:
                 for number in self._newest_with(some, pool):
                     scores[number] = max(scores.get(number, 0.0), sum(weights[word] for word in some))
         return scores, bool(common)
