@@ -77,7 +77,7 @@ def parameters_of(config: RunConfig, url: str) -> dict[str, dict[str, Any]]:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM ends the run as Ctrl-C does: through its `finally`s."""
+    """SIGINT and SIGTERM end the run through its `finally`s."""
 
     def ended(*_: object) -> None:
         raise KeyboardInterrupt
@@ -85,8 +85,10 @@ def _ended_by_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, ended)
+    # Ctrl-C too: a shell's background job begins with SIGINT ignored.
+    before = {number: signal.signal(number, ended) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
