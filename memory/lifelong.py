@@ -25,15 +25,21 @@ from memory.episodic import EpisodicMemory
 from memory.errors import StoreError, StoreNotEmpty, StoreUnavailable
 from memory.familiarity import Familiarity
 from memory.recall import recall
-from memory.records import Cue, Recall
+from memory.records import Cue, Episode, Event, Instance, Lesson, Place, Recall, Relation
 from memory.registry import open_backend
-from memory.searching import Memory
+from memory.searching import Memory, Shared
 from memory.semantic import SemanticMemory
 from memory.spatial import SpatialMemory
 from memory.surroundings import Surroundings
 from memory.temporal import TemporalMemory
 
 MEMORIES = ("spatial", "temporal", "episodic", "semantic")
+_KINDS = {
+    "spatial": (Instance.kind, Place.kind),
+    "temporal": (Event.kind,),
+    "episodic": (Episode.kind,),
+    "semantic": (Relation.kind, Lesson.kind),
+}
 
 
 class LifelongMemory:
@@ -134,9 +140,18 @@ class LifelongMemory:
             now_ns,
             none_below=self.encoder.none_below if self.encoder and same_space else -1.0,
             surroundings=self._surroundings,
+            shared=self._shared(meant),
             executor=executor,
         )
         return replace(answer, notes=(*notes, *answer.notes))
+
+    def _shared(self, cue: Cue) -> Shared | None:
+        """Memories look together where a cue with a vector names nothing that they read differently."""
+        named = cue.label or cue.subject or cue.predicate or cue.place_id or cue.map_id or cue.near_m or not cue.k
+        if named or not cue.vector:
+            return None
+        kinds = (kind for name in MEMORIES if getattr(self, name) is not None for kind in _KINDS[name])
+        return Shared([kind for kind in kinds if not cue.kinds or kind in cue.kinds])
 
     def _meant(self, cue: Cue) -> tuple[Cue, tuple[str, ...]]:
         """The cue with a vector, if its text can be given one; else why it is looked for by words alone."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from memory import strategies
 from memory.errors import RecallTimedOut, StoreError
 from memory.records import Cue, Epistemic, Recall, Recollection, Record, Source, Status
-from memory.searching import Answer, Limits, Memory, fuse_ranks, newest_first, version_name
+from memory.searching import Answer, Limits, Memory, Shared, fuse_ranks, newest_first, version_name
 from memory.surroundings import Beside, Surroundings
 
 STALE_AFTER_S = 24 * 3600.0
@@ -40,6 +40,7 @@ def recall(
     stale_after_s: float = STALE_AFTER_S,
     none_below: float = -1.0,
     surroundings: Surroundings | None = None,
+    shared: Shared | None = None,
     executor: Executor | None = None,
 ) -> Recall:
     """Ask every memory and fuse what they say by reciprocal rank.
@@ -51,6 +52,7 @@ def recall(
         stale_after_s: A sighting older than this is STALE.
         none_below: Cosine with the cue's vector from which on a record is about the cue; see Encoder.
         surroundings: What adds confirmations and contradictions, and follows the cue's strategy; None = nobody.
+        shared: Lets memories share finds; None = each looks alone.
         executor: Runs the memories side by side; None = one after the other.
 
     Returns:
@@ -60,7 +62,7 @@ def recall(
         ValueError: the cue names a strategy that does not exist.
     """
     strategies.check(cue.strategy)
-    asked = _Asked(cue, none_below)
+    asked = _Asked(cue, none_below, shared)
     asked.all(memories, executor)
     best = _fuse(asked.answers)[: cue.k or None]
     if surroundings is not None and best and cue.strategy in strategies.STRATEGIES:
@@ -92,6 +94,7 @@ class _Asked:
 
     cue: Cue
     none_below: float
+    shared: Shared | None
     answers: dict[str, Answer] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
 
@@ -125,8 +128,8 @@ class _Asked:
     def limits(self, among: int = 1) -> Limits:
         """An equal share of the time that is left, so that one slow memory does not starve the rest."""
         if self.end_s is None:
-            return Limits(record_budget=self.cue.record_budget, none_below=self.none_below)
-        return Limits(max(0.0, self.end_s - time.monotonic()) / among, none_below=self.none_below)
+            return Limits(None, self.cue.record_budget, self.none_below, self.shared)
+        return Limits(max(0.0, self.end_s - time.monotonic()) / among, 0, self.none_below, self.shared)
 
     def _spent(self) -> str:
         if self.cue.record_budget:

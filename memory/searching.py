@@ -10,6 +10,7 @@ the store only if it may be answered with, since reading is the dear part.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from memory.draft import Draft
 from memory.encoders import sentence_of
 from memory.errors import EncoderMismatch
 from memory.query import FOREVER_NS, Query, text_of, words
-from memory.records import Cue, Record
+from memory.records import RECORD_KINDS, Cue, Episode, Event, Record, Relation
 from memory.strategies import KNN
 
 POOL = 100  # least that is looked at where answers are dropped or sorted again
@@ -38,11 +39,13 @@ class Limits:
     Attributes:
         record_budget: Stands for the deadline in lockstep runs.
         none_below: A record whose cosine with the cue is lower is not about it, unless their words agree.
+        shared: What other memories find for the same cue; None = look alone.
     """
 
     deadline_s: float | None = None
     record_budget: int = 0
     none_below: float = -1.0
+    shared: Shared | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,37 @@ class Memory(Protocol):
         ...
 
 
+class Shared:
+    """Finds that the memories share for a cue that names nothing but words or a vector.
+
+    Two memories that look among what is still true ask the store once, and so do two that look among what happened: the
+    best of both together. A find for each of them would cost as much, and be answered with things farther from the cue.
+
+    Args:
+        kinds: Kinds that some memory answers with.
+    """
+
+    def __init__(self, kinds: Sequence[str]) -> None:
+        self._kinds = frozenset(kinds)
+        self._lock = threading.Lock()  # memories may be asked side by side
+        self._found: dict[bool, tuple[Search, tuple[list[Record], list[Record]]]] = {}
+
+    def of(self, search: Search, query: Query, asked: Sequence[str]) -> tuple[list[Record], list[Record]]:
+        """Rankings by words and by vector over every kind that is asked for together with those of the query."""
+        happened = not _HAPPENED.isdisjoint(query.kinds)
+        with self._lock:
+            if happened not in self._found:
+                together = tuple(sorted(k for k in self._kinds if (k in _HAPPENED) is happened))
+                self._found[happened] = search, search.rank(replace(query, kinds=together), asked, _WORDED)
+            first, rankings = self._found[happened]
+        search.join(first)
+        return rankings
+
+
+_HAPPENED = frozenset({Event.kind, Episode.kind})
+_WORDED = tuple(kind for kind in RECORD_KINDS if kind != Relation.kind)
+
+
 class Search:
     """One memory's search for one cue under way."""
 
@@ -107,24 +141,26 @@ class Search:
 
         Args:
             query: Filters; its ranking counts where there is neither text nor vector.
-            keep: What the query cannot say; where it leaves too few, more are looked at, once.
+            keep: What the query cannot say; where it leaves too few of a ranking, more are looked at, once.
             worded: Kinds that words are looked for in where meaning can be compared; () = all of the query's.
         """
         asked = telling_words(text)
         if not (asked or self._cue.vector):
-            return self._kept(query, keep)[0]
+            return [record for record in self.find(query) if keep is None or keep(record)]
         if query.near_m is not None:
             return self._about_near(query, text, keep)
         ranked = replace(query, newest_first=False, limit=max(self._cue.k, RANKED) if self._cue.k else 0)
-        near, cosines, compared = self._by_vector(ranked, keep)
-        kinds = tuple(kind for kind in ranked.kinds if not (compared and worded) or kind in worded)
-        by_words = asked and kinds and self._cue.strategy != KNN
-        spoken = self._kept(replace(ranked, kinds=kinds, any_text=" ".join(asked)), keep)[0] if by_words else []
-        if compared:
-            listed = {version_name(record) for record in near}
-            full = bool(ranked.limit) and len(cosines) >= ranked.limit and cosines[-1] >= self._limits.none_below
-            spoken = [r for r in spoken if version_name(r) in listed or self._agrees(r, frozenset(asked), full)]
-        return fuse_records([spoken, near])
+        if self._limits.shared is None or query.equals or query.ids:
+            return fuse_records(self.rank(ranked, asked, worded, keep))
+        rankings = self._limits.shared.of(self, ranked, asked)
+        mine = [[r for r in one if r.kind in query.kinds and (keep is None or keep(r))] for one in rankings]
+        return fuse_records(mine)
+
+    def join(self, other: Search) -> None:
+        """Answer with what the other search found: as complete, and with the same to say."""
+        self._complete = self._complete and other._complete
+        self._notes |= other._notes
+        self._nearest = other._nearest if self._nearest is None else self._nearest
 
     def answer(self, *rankings: Sequence[Record]) -> Answer:
         """The best k of several rankings."""
@@ -138,6 +174,24 @@ class Search:
         anywhere = self.about(replace(query, near_m=None, within_m=None), text, keep)
         close = [record for record in anywhere if query.matches(record)]
         return with_all or sorted(close, key=query.rank)
+
+    def rank(
+        self,
+        query: Query,
+        asked: Sequence[str],
+        worded: Sequence[str],
+        keep: Callable[[Record], bool] | None = None,
+    ) -> tuple[list[Record], list[Record]]:
+        """By words and by vector; see `about`."""
+        near, cosines, compared = self._by_vector(query, keep)
+        kinds = tuple(kind for kind in query.kinds if not (compared and worded) or kind in worded)
+        by_words = asked and kinds and self._cue.strategy != KNN
+        spoken = self._kept(replace(query, kinds=kinds, any_text=" ".join(asked)), keep)[0] if by_words else []
+        if compared:
+            listed = {version_name(record) for record in near}
+            full = bool(query.limit) and len(cosines) >= query.limit and cosines[-1] >= self._limits.none_below
+            spoken = [r for r in spoken if version_name(r) in listed or self._agrees(r, frozenset(asked), full)]
+        return spoken, near
 
     def _by_vector(
         self, query: Query, keep: Callable[[Record], bool] | None

@@ -127,7 +127,8 @@ class SemanticMemory:
             return Answer()
         search = Search(self._draft, cue, limits)
         kinds = (Relation.kind,) if cue.predicate else (Relation.kind, Lesson.kind)
-        asked = query_of(cue, self._draft.robot, kinds=kinds, current=True, pool=POOL)
+        narrow = bool(subject or cue.predicate or cue.place_id or cue.kinds)
+        asked = query_of(cue, self._draft.robot, kinds=kinds, current=True, pool=POOL if narrow else 2 * RANKED)
         if not asked.kinds:
             return Answer()
         names = self.names_of(subject) if subject else ("",)
