@@ -108,6 +108,7 @@ class HashEncoder:
     """For tests only: each word is a random direction, so texts are near as far as they share words, and mean nothing.
 
     Args:
+        size: With less than some 384 values words are not far enough apart for none_below.
         seed: Another seed is another space of the same size, unrelated to this one.
 
     >>> encoder = HashEncoder(size=4)

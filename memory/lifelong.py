@@ -106,6 +106,7 @@ class LifelongMemory:
         Args:
             clock: Where recorded_ns comes from; simulated time in a run that must repeat.
             continue_: Whether records of an earlier run are welcome.
+            encoder: Finds by meaning what cues say in words; None = by words alone.
 
         Raises:
             StoreNotEmpty: it holds records, and continue_ is False.

