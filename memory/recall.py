@@ -146,7 +146,7 @@ def _status(asked: _Asked) -> Status:
 def _fuse(answers: dict[str, Answer]) -> list[tuple[Record, float, str]]:
     """Each record with its score and who says it, best first."""
     scores = fuse_ranks([[version_name(record) for record in answer.records] for answer in answers.values()])
-    found: dict[str, tuple[Record, float, str]] = {}
+    found: dict[tuple[str, int], tuple[Record, float, str]] = {}
     for name, answer in answers.items():
         for record in answer.records:
             version = version_name(record)

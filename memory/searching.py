@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from memory.draft import Draft
 from memory.encoders import sentence_of
@@ -26,6 +26,7 @@ from memory.strategies import KNN
 POOL = 100  # least that is looked at where answers are dropped or sorted again
 RANKED = 10  # least answers one ranking by words or by vector is asked for
 RANK_DAMPING = 60.0
+_Name = TypeVar("_Name", bound=Hashable)
 _SAY_NOTHING = words(
     "a an and any are at been can did do does find for from get give go has have how i in into is it last me my of off "
     "on or please put see seen take that the there to was were what when where which who with you your"
@@ -270,8 +271,8 @@ def telling_words(text: str) -> list[str]:
 
 
 def fuse_ranks(
-    rankings: Sequence[Sequence[str]], weights: Sequence[float] = (), *, k: float = RANK_DAMPING
-) -> dict[str, float]:
+    rankings: Sequence[Sequence[_Name]], weights: Sequence[float] = (), *, k: float = RANK_DAMPING
+) -> dict[_Name, float]:
     """Merge several rankings into one score per name (reciprocal rank fusion).
 
     Args:
@@ -287,7 +288,7 @@ def fuse_ranks(
     >>> {name: round(score, 4) for name, score in fuse_ranks([["a", "b"], ["a"]]).items()}
     {'a': 0.0328, 'b': 0.0161}
     """
-    scores: dict[str, float] = {}
+    scores: dict[_Name, float] = {}
     for ranking, weight in zip(rankings, weights or [1.0] * len(rankings), strict=True):
         for rank, name in enumerate(ranking):
             scores[name] = scores.get(name, 0.0) + weight / (k + rank + 1)
@@ -296,14 +297,17 @@ def fuse_ranks(
 
 def fuse_records(rankings: Sequence[Sequence[Record]]) -> list[Record]:
     """One ranking out of several."""
+    rankings = [ranking for ranking in rankings if ranking]
+    if len(rankings) < 2:
+        return list(*rankings)
     records = {version_name(record): record for ranking in rankings for record in ranking}
     scores = fuse_ranks([list(map(version_name, ranking)) for ranking in rankings])
     return sorted(records.values(), key=lambda record: (-scores[version_name(record)], *newest_first(record)))
 
 
-def version_name(record: Record) -> str:
+def version_name(record: Record) -> tuple[str, int]:
     """Names one version of one record."""
-    return f"{record.id}#{record.version}"
+    return (record.id, record.version)
 
 
 def newest_first(record: Record) -> tuple[int, int]:
