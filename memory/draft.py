@@ -39,6 +39,11 @@ class Draft:
     def __bool__(self) -> bool:
         return bool(self._staged or self._retired or self._tallies)
 
+    @property
+    def staged(self) -> tuple[Record, ...]:
+        """New versions of the running step, in order."""
+        return tuple(self._staged.values())
+
     def stage(self, *records: Record) -> None:
         """Add versions to the batch.
 

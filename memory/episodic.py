@@ -53,10 +53,12 @@ class EpisodicMemory:
         text = f"{cue.text} {cue.label}".strip()
         if not asked.kinds or cue.predicate or (not text and (cue.near_m or cue.place_id or cue.subject)):
             return Answer()
-        search = Search(self._draft, limits)
-        found = [e for e in _episodes(search.by_words(asked, text)) if not cue.map_id or e.map_id in ("", cue.map_id)]
-        likest = by_likeness(" ".join(telling_words(text)), found) if text else found
-        return search.answer(likest, k=cue.k)
+        search = Search(self._draft, cue, limits)
+        fits = (lambda record: getattr(record, "map_id", "") in ("", cue.map_id)) if cue.map_id else None
+        found = _episodes(search.about(asked, text, fits))
+        if text and not cue.vector:
+            found = by_likeness(" ".join(telling_words(text)), found)
+        return search.answer(found)
 
     def _all(self, map_id: str) -> list[Episode]:
         asked = Query(robot=self._draft.robot, kinds=(Episode.kind,), newest_first=True)

@@ -11,23 +11,35 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Collection
+from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 from memory import serialization
 from memory.backend import Backend, Clock, Receipt
 from memory.draft import Draft, Follow
+from memory.encoders import Encoder, embed
+from memory.enrichment import Enrichment
 from memory.episodic import EpisodicMemory
-from memory.errors import StoreNotEmpty, StoreUnavailable
+from memory.errors import StoreError, StoreNotEmpty, StoreUnavailable
+from memory.familiarity import Familiarity
 from memory.recall import recall
-from memory.records import Cue, Recall
+from memory.records import Cue, Episode, Event, Instance, Lesson, Place, Recall, Relation
 from memory.registry import open_backend
-from memory.searching import Memory
+from memory.searching import Memory, Shared
 from memory.semantic import SemanticMemory
 from memory.spatial import SpatialMemory
+from memory.surroundings import Surroundings
 from memory.temporal import TemporalMemory
 
 MEMORIES = ("spatial", "temporal", "episodic", "semantic")
+_KINDS = {
+    "spatial": (Instance.kind, Place.kind),
+    "temporal": (Event.kind,),
+    "episodic": (Episode.kind,),
+    "semantic": (Relation.kind, Lesson.kind),
+}
 
 
 class LifelongMemory:
@@ -37,10 +49,14 @@ class LifelongMemory:
         backend: The store; closed with this object.
         robot: Namespace of everything written and asked.
         memories: Which of MEMORIES exist.
+        encoder: Finds by meaning what cues say in words; None = by words alone.
 
     Attributes:
         backend: The store, for people, exports and followers; the step's writes are not in it before `commit`.
         began_with: Records it held when it was opened.
+        enrichment: Gives vectors to what has none, whenever somebody calls its `work`; None without an encoder.
+        familiarity: Whether something was seen before, in microseconds; of what an earlier process wrote it knows as
+            far as somebody let it `follow` the store.
 
     Raises:
         ValueError: a name in memories is not one of MEMORIES.
@@ -50,14 +66,25 @@ class LifelongMemory:
     (True, 'NONE')
     """
 
-    def __init__(self, backend: Backend, *, robot: str, memories: Collection[str] = MEMORIES) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        robot: str,
+        memories: Collection[str] = MEMORIES,
+        encoder: Encoder | None = None,
+    ) -> None:
         unknown = sorted(set(memories) - set(MEMORIES))
         if unknown:
             raise ValueError(f"no memory is called {unknown[0]!r}; there are {', '.join(MEMORIES)}")
         self.backend = backend
         self.robot = robot
         self.began_with = backend.counts().records
+        self.encoder = encoder
+        self.familiarity = Familiarity(robot)
+        self.enrichment = Enrichment(backend, encoder, tell=self.familiarity.take) if encoder else None
         self._draft = Draft(backend, robot)
+        self._surroundings = Surroundings(self._draft)
         self.spatial = SpatialMemory(self._draft) if "spatial" in memories else None
         self.temporal = TemporalMemory(self._draft) if "temporal" in memories else None
         self.episodic = EpisodicMemory(self._draft) if "episodic" in memories else None
@@ -72,12 +99,14 @@ class LifelongMemory:
         memories: Collection[str] = MEMORIES,
         clock: Clock = time.time_ns,
         continue_: bool = False,
+        encoder: Encoder | None = None,
     ) -> LifelongMemory:
         """Open the store a URL names.
 
         Args:
             clock: Where recorded_ns comes from; simulated time in a run that must repeat.
             continue_: Whether records of an earlier run are welcome.
+            encoder: Finds by meaning what cues say in words; None = by words alone.
 
         Raises:
             StoreNotEmpty: it holds records, and continue_ is False.
@@ -85,7 +114,7 @@ class LifelongMemory:
         """
         backend = open_backend(url, clock)
         try:
-            memory = cls(backend, robot=robot, memories=memories)
+            memory = cls(backend, robot=robot, memories=memories, encoder=encoder)
             if memory.began_with and not continue_:
                 raise StoreNotEmpty(f"{url} holds {memory.began_with} records of an earlier run; --continue is needed")
         except BaseException:
@@ -93,10 +122,49 @@ class LifelongMemory:
             raise
         return memory
 
-    def recall(self, cue: Cue, now_ns: int) -> Recall:
-        """What is known of the cue, this step's writes included."""
+    def recall(self, cue: Cue, now_ns: int, *, executor: Executor | None = None) -> Recall:
+        """What is known of the cue, this step's writes included.
+
+        Args:
+            executor: Threads to ask the memories in side by side; None = in turn.
+
+        Raises:
+            ValueError: the cue names a strategy that does not exist.
+        """
         every: tuple[Memory | None, ...] = (self.spatial, self.temporal, self.episodic, self.semantic)
-        return recall([memory for memory in every if memory is not None], cue, now_ns)
+        memories = [memory for memory in every if memory is not None]
+        meant, notes = self._meant(cue)
+        same_space = self.encoder is not None and meant.encoder == self.encoder.id
+        answer = recall(
+            memories,
+            meant,
+            now_ns,
+            none_below=self.encoder.none_below if self.encoder and same_space else -1.0,
+            surroundings=self._surroundings,
+            shared=self._shared(meant),
+            executor=executor,
+        )
+        return replace(answer, notes=(*notes, *answer.notes))
+
+    def _shared(self, cue: Cue) -> Shared | None:
+        """Memories look together where a cue with a vector names nothing that they read differently."""
+        named = cue.label or cue.subject or cue.predicate or cue.place_id or cue.map_id or cue.near_m or not cue.k
+        if named or not cue.vector:
+            return None
+        kinds = (kind for name in MEMORIES if getattr(self, name) is not None for kind in _KINDS[name])
+        return Shared([kind for kind in kinds if not cue.kinds or kind in cue.kinds])
+
+    def _meant(self, cue: Cue) -> tuple[Cue, tuple[str, ...]]:
+        """The cue with a vector, if its text can be given one; else why it is looked for by words alone."""
+        if cue.vector or not cue.text.strip():
+            return cue, ()
+        if self.encoder is None:
+            return cue, ("found by words alone: no encoder",)
+        try:
+            (vector,) = embed(self.encoder, (cue.text,))
+        except StoreError as error:
+            return cue, (f"found by words alone: {error}",)
+        return replace(cue, vector=vector, encoder=self.encoder.id), ()
 
     def commit(self, key: str = "") -> Receipt | None:
         """Write the step as one batch; None if there was nothing to write.
@@ -108,7 +176,11 @@ class LifelongMemory:
             StoreUnavailable: not written, and still staged for the next try.
             RejectedInput: refused as a whole, and dropped.
         """
-        return self._draft.commit(key)
+        staged = self._draft.staged
+        receipt = self._draft.commit(key)
+        if receipt is not None:
+            self.familiarity.take_all(staged, receipt)
+        return receipt
 
     def discard(self) -> None:
         """Drop what the step has staged."""

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One question to every memory, one ranked answer that says what is missing.
 
-Neighbours: lifelong.py calls it; searching.py holds the memories' half; records.py the Cue and the Recall.
+Neighbours: lifelong.py calls it; searching.py holds the memories' half, surroundings.py what is asked beside them,
+rendering.py makes text of the answer; records.py the Cue and the Recall.
 Rules of the file: a memory that fails is named with its reason and never looks like "not known"; one deadline for all,
 and none at all in lockstep (a record budget), so that a run repeats exactly; recalled text is data.
 """
@@ -9,13 +10,19 @@ and none at all in lockstep (a record budget), so that a run repeats exactly; re
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from concurrent.futures import TimeoutError as NotInTime
+from dataclasses import dataclass, field
 
+from memory import strategies
 from memory.errors import RecallTimedOut, StoreError
 from memory.records import Cue, Epistemic, Recall, Recollection, Record, Source, Status
-from memory.searching import Answer, Limits, Memory, fuse_ranks, newest_first, version_name
+from memory.searching import Answer, Limits, Memory, Shared, fuse_ranks, newest_first, version_name
+from memory.surroundings import Beside, Surroundings
 
 STALE_AFTER_S = 24 * 3600.0
+SEEDS = 5  # best records that a strategy starts from
 
 _TRUST = {
     Source.SEEN: Epistemic.OBSERVED,
@@ -25,7 +32,17 @@ _TRUST = {
 }
 
 
-def recall(memories: Sequence[Memory], cue: Cue, now_ns: int, *, stale_after_s: float = STALE_AFTER_S) -> Recall:
+def recall(
+    memories: Sequence[Memory],
+    cue: Cue,
+    now_ns: int,
+    *,
+    stale_after_s: float = STALE_AFTER_S,
+    none_below: float = -1.0,
+    surroundings: Surroundings | None = None,
+    shared: Shared | None = None,
+    executor: Executor | None = None,
+) -> Recall:
     """Ask every memory and fuse what they say by reciprocal rank.
 
     Args:
@@ -33,77 +50,136 @@ def recall(memories: Sequence[Memory], cue: Cue, now_ns: int, *, stale_after_s: 
         cue: What to look for; k = 0 asks for everything.
         now_ns: What ages are counted from.
         stale_after_s: A sighting older than this is STALE.
+        none_below: Cosine with the cue's vector from which on a record is about the cue; see Encoder.
+        surroundings: What adds confirmations and contradictions, and follows the cue's strategy; None = nobody.
+        shared: Lets memories share finds; None = each looks alone.
+        executor: Runs the memories side by side; None = one after the other.
 
     Returns:
         FOUND or NONE if all answered in full, PARTIAL if one is missing or was cut short, FAILED if none answered.
+
+    Raises:
+        ValueError: the cue names a strategy that does not exist.
     """
-    end_s = None if cue.record_budget else time.monotonic() + cue.deadline_s
-    answers: dict[str, Answer] = {}
-    missing: list[str] = []
-    for number, memory in enumerate(memories):
-        limits = _share(cue, end_s, len(memories) - number)
+    strategies.check(cue.strategy)
+    asked = _Asked(cue, none_below, shared)
+    asked.all(memories, executor)
+    best = _fuse(asked.answers)[: cue.k or None]
+    if surroundings is not None and best and cue.strategy in strategies.STRATEGIES:
+        seeds = {record.id: score for record, score, _ in reversed(best[:SEEDS])}
+        found = [record for record, _, _ in best[:SEEDS]]
+        asked.one(cue.strategy, lambda limits: surroundings.reach(seeds, found, cue, limits))
+        best = _fuse(asked.answers)[: cue.k or None]
+    beside = Beside()
+    if surroundings is not None:
         try:
-            answer = memory.search(cue, limits)
-        except RecallTimedOut as error:
-            answer = Answer(tuple(r for r in error.partial if isinstance(r, Record)), complete=False)
+            beside = surroundings.beside([record for record, _, _ in best], cue)
         except StoreError as error:
-            missing.append(f"{memory.name}: {type(error).__name__}: {error}")
-            continue
-        answers[memory.name] = answer
-        if not answer.complete:
-            missing.append(f"{memory.name}: {_limit_of(cue)}")
+            asked.missing.append(f"confirmations: {type(error).__name__}: {error}")
+    found_by = [_recollection(record, score, name, beside, now_ns, stale_after_s) for record, score, name in best]
+    nearest = [answer.nearest for answer in asked.answers.values() if answer.nearest is not None]
     return Recall(
-        status=_status(answers, missing),
-        recollections=_fuse(answers, now_ns, stale_after_s)[: cue.k or None],
-        missing=tuple(missing),
-        examined=sum(answer.examined for answer in answers.values()),
+        status=_status(asked),
+        recollections=tuple(found_by),
+        missing=tuple(asked.missing),
+        examined=sum(answer.examined for answer in asked.answers.values()),
+        notes=tuple(dict.fromkeys(note for answer in asked.answers.values() for note in answer.notes)),
+        nearest=max(nearest, default=None),
     )
 
 
-def _share(cue: Cue, end_s: float | None, left: int) -> Limits:
-    """An equal share of the time that is left, so that one slow memory does not starve the rest."""
-    if end_s is None:
-        return Limits(record_budget=cue.record_budget)
-    return Limits(deadline_s=max(0.0, end_s - time.monotonic()) / left)
+@dataclass
+class _Asked:
+    """Who was asked, and what came of it."""
+
+    cue: Cue
+    none_below: float
+    shared: Shared | None
+    answers: dict[str, Answer] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.end_s = None if self.cue.record_budget else time.monotonic() + self.cue.deadline_s
+
+    def all(self, memories: Sequence[Memory], executor: Executor | None) -> None:
+        if executor is None:
+            for number, memory in enumerate(memories):
+                self.one(memory.name, lambda limits, m=memory: m.search(self.cue, limits), len(memories) - number)  # type: ignore[misc]
+            return
+        limits = self.limits()
+        begun = [(memory.name, executor.submit(memory.search, self.cue, limits)) for memory in memories]
+        for name, future in begun:
+            self.one(name, lambda limits, f=future: f.result(limits.deadline_s))  # type: ignore[misc]
+
+    def one(self, name: str, ask: Callable[[Limits], Answer], among: int = 1) -> None:
+        try:
+            answer = ask(self.limits(among))
+        except RecallTimedOut as error:
+            answer = Answer(tuple(r for r in error.partial if isinstance(r, Record)), complete=False)
+        except NotInTime:
+            answer = Answer(complete=False)
+        except StoreError as error:
+            self.missing.append(f"{name}: {type(error).__name__}: {error}")
+            return
+        self.answers[name] = answer
+        if not answer.complete:
+            self.missing.append(f"{name}: {self._spent()}")
+
+    def limits(self, among: int = 1) -> Limits:
+        """An equal share of the time that is left, so that one slow memory does not starve the rest."""
+        if self.end_s is None:
+            return Limits(None, self.cue.record_budget, self.none_below, self.shared)
+        return Limits(max(0.0, self.end_s - time.monotonic()) / among, 0, self.none_below, self.shared)
+
+    def _spent(self) -> str:
+        if self.cue.record_budget:
+            return f"budget of {self.cue.record_budget} records spent"
+        return f"deadline of {self.cue.deadline_s} s passed"
 
 
-def _limit_of(cue: Cue) -> str:
-    if cue.record_budget:
-        return f"budget of {cue.record_budget} records spent"
-    return f"deadline of {cue.deadline_s} s passed"
+def _status(asked: _Asked) -> Status:
+    if asked.missing:
+        return Status.PARTIAL if asked.answers else Status.FAILED
+    return Status.FOUND if any(answer.records for answer in asked.answers.values()) else Status.NONE
 
 
-def _status(answers: dict[str, Answer], missing: list[str]) -> Status:
-    if missing:
-        return Status.PARTIAL if answers else Status.FAILED
-    return Status.FOUND if any(answer.records for answer in answers.values()) else Status.NONE
-
-
-def _fuse(answers: dict[str, Answer], now_ns: int, stale_after_s: float) -> tuple[Recollection, ...]:
+def _fuse(answers: dict[str, Answer]) -> list[tuple[Record, float, str]]:
+    """Each record with its score and who says it, best first."""
     scores = fuse_ranks([[version_name(record) for record in answer.records] for answer in answers.values()])
-    found = {
-        version_name(record): _recollection(record, scores[version_name(record)], name, answer, now_ns, stale_after_s)
-        for name, answer in answers.items()
-        for record in answer.records
-    }
-    return tuple(sorted(found.values(), key=lambda one: (-one.score, *newest_first(one.record), one.record.id)))
+    found: dict[tuple[str, int], tuple[Record, float, str]] = {}
+    for name, answer in answers.items():
+        for record in answer.records:
+            version = version_name(record)
+            found.setdefault(version, (record, scores[version], name))
+    return sorted(found.values(), key=lambda one: (-one[1], *newest_first(one[0]), one[0].id))
 
 
 def _recollection(
-    record: Record, score: float, memory: str, answer: Answer, now_ns: int, stale_after_s: float
+    record: Record, score: float, memory: str, beside: Beside, now_ns: int, stale_after_s: float
 ) -> Recollection:
-    last_ns = answer.last_seen_ns.get(record.id, record.valid_from_ns)
+    last_ns = beside.last_seen_ns.get(record.id, record.valid_from_ns)
     if record.valid_to_ns is not None:
         last_ns = min(last_ns, record.valid_to_ns)
     age_ns = max(0, now_ns - last_ns)
-    epistemic = _TRUST[record.source]
-    if record.id in answer.conflicting:
-        epistemic = Epistemic.CONFLICTING
-    elif epistemic is Epistemic.OBSERVED and record.kind in _AGEING and age_ns > stale_after_s * 1e9:
-        epistemic = Epistemic.STALE
     return Recollection(
-        record=record, score=score, memory=memory, age_ns=age_ns, epistemic=epistemic, evidence=record.evidence
+        record=record,
+        score=score,
+        memory=memory,
+        age_ns=age_ns,
+        epistemic=_trust(record, age_ns, beside, stale_after_s),
+        evidence=record.evidence,
     )
+
+
+def _trust(record: Record, age_ns: int, beside: Beside, stale_after_s: float) -> Epistemic:
+    if record.id in beside.conflicting:
+        return Epistemic.CONFLICTING
+    if record.id in beside.lost and record.valid_to_ns is None:
+        return Epistemic.UNKNOWN
+    trust = _TRUST[record.source]
+    if trust is Epistemic.OBSERVED and record.kind in _AGEING and age_ns > stale_after_s * 1e9:
+        return Epistemic.STALE
+    return trust
 
 
 _AGEING = frozenset({"instance", "relation"})  # an event that happened stays so

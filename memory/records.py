@@ -649,13 +649,18 @@ class Cue:
     """What recall is asked with; every field narrows, none is required.
 
     Attributes:
+        vector, encoder: What the text means, as this encoder puts it; where they are not given, a memory that has an
+            encoder makes them out of the text.
         near_m: Rank by distance from here.
         since_ns, until_ns: World time, half-open.
+        strategy: How to look further than the four memories do: a name in memory.strategies.STRATEGIES, or "".
         deadline_s: Answer by then, partial if it must.
         record_budget: Most records each memory may examine: the deadline of lockstep runs; 0 = none.
     """
 
     text: str = ""
+    vector: bytes = field(default=b"", repr=False)
+    encoder: str = ""
     label: str = ""
     subject: str = ""
     predicate: str = ""
@@ -667,8 +672,13 @@ class Cue:
     as_of_recorded_ns: int | None = None
     kinds: tuple[str, ...] = ()
     k: int = 10
+    strategy: str = ""
     deadline_s: float = 0.1
     record_budget: int = 0
+
+    def __post_init__(self) -> None:
+        if self.vector and not self.encoder:
+            raise ValueError(f"a cue's vector of {len(self.vector)} bytes needs the id of its encoder")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -690,9 +700,13 @@ class Recall:
     Attributes:
         missing: Memories that did not answer, each with the reason: "spatial: deadline of 0.1 s passed".
         examined: Records looked at.
+        notes: What to know of how it was looked for, without anything missing: "no encoder: found by words alone".
+        nearest: Highest cosine of any record with the cue's vector, found or not; None where no vector was compared.
     """
 
     status: Status
     recollections: tuple[Recollection, ...] = ()
     missing: tuple[str, ...] = ()
     examined: int = 0
+    notes: tuple[str, ...] = ()
+    nearest: float | None = None

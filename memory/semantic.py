@@ -17,7 +17,7 @@ from memory.draft import Draft
 from memory.facts import Facts
 from memory.query import FOREVER_NS, Query
 from memory.records import Cue, Lesson, Record, Relation, Source
-from memory.searching import Answer, Limits, Search, query_of
+from memory.searching import POOL, RANKED, Answer, Limits, Search, query_of, telling_words
 from memory.timeline import content_id
 
 ALIAS = "alias_of"
@@ -80,7 +80,7 @@ class SemanticMemory:
 
         "" = any; a lesson without a map holds on every map.
         """
-        equals = tuple(pair for pair in (("scope", scope), ("subject", subject)) if pair[1])
+        equals = _given(scope=scope, subject=subject)
         asked = Query(robot=self._draft.robot, kinds=(Lesson.kind,), equals=equals)
         return _best_first(self._draft.find(asked).records, map_id)
 
@@ -125,31 +125,43 @@ class SemanticMemory:
         subject = cue.subject or cue.label
         if cue.near_m and not (cue.text or subject or cue.predicate):
             return Answer()
-        search = Search(self._draft, limits)
-        names = self.names_of(subject) if subject else ("",)
-        lessons = [] if cue.predicate else _best_first(self._lookup(search, cue, Lesson.kind, names), cue.map_id)
-        facts = [
-            r
-            for r in self._lookup(search, cue, Relation.kind, names)
-            if isinstance(r, Relation)
-            and r.predicate not in spatial.PREDICATES
-            and (not cue.map_id or r.map_id in ("", cue.map_id))
-        ]
-        return search.answer(facts, lessons, k=cue.k)
-
-    def _lookup(self, search: Search, cue: Cue, kind: str, names: tuple[str, ...]) -> list[Record]:
-        asked = query_of(cue, self._draft.robot, kinds=(kind,), current=True)
+        search = Search(self._draft, cue, limits)
+        kinds = (Relation.kind,) if cue.predicate else (Relation.kind, Lesson.kind)
+        narrow = bool(subject or cue.predicate or cue.place_id or cue.kinds)
+        asked = query_of(cue, self._draft.robot, kinds=kinds, current=True, pool=POOL if narrow else 2 * RANKED)
         if not asked.kinds:
-            return []
-        place_field = "object" if kind == Relation.kind else "value"
+            return Answer()
+        names = self.names_of(subject) if subject else ("",)
+        found = [r for name in names for r in self._named(search, cue, asked, name)]
+        facts = [r for r in found if isinstance(r, Relation)]
+        lessons = [r for r in found if isinstance(r, Lesson)]
+        if subject or not (cue.text or cue.vector):
+            return search.answer(facts, _best_first(lessons, cue.map_id))
+        return search.answer(facts, lessons, self._said_of(cue, asked))
+
+    def _named(self, search: Search, cue: Cue, asked: Query, name: str) -> list[Record]:
+        """Facts and lessons of one subject, "" = any."""
+        given = _given(subject=name, predicate=cue.predicate)
+        together = (cue.text or cue.vector) and not cue.place_id
         found: list[Record] = []
-        for name in names:
-            given = (("subject", name), ("predicate", cue.predicate), (place_field, cue.place_id))
-            found += search.by_words(replace(asked, equals=tuple(pair for pair in given if pair[1])), cue.text)
+        for kinds in (asked.kinds,) if together else tuple((kind,) for kind in asked.kinds):
+            there = _given(**{"object" if kinds == (Relation.kind,) else "value": cue.place_id})
+            named = replace(asked, kinds=kinds, equals=(*given, *there))
+            # Words of relations mostly find where things are; where meaning is compared those are out of the way.
+            found += search.about(named, cue.text, lambda r: _fits(r, cue), worded=() if name else (Lesson.kind,))
         return found
 
+    def _said_of(self, cue: Cue, asked: Query) -> list[Record]:
+        """Facts whose subject is a word of the text: an exact name comes before likeness."""
+        if not cue.text or Relation.kind not in asked.kinds:
+            return []
+        named = tuple(telling_words(cue.text))
+        facts = self._draft.expand(named, recorded_at_ns=cue.as_of_recorded_ns, limit=2 * RANKED)
+        said = replace(asked, equals=_given(predicate=cue.predicate))
+        return [fact for fact in facts if said.matches(fact) and _fits(fact, cue)]
+
     def _claims(self, subject: str, predicate: str) -> list[Relation]:
-        equals = tuple(pair for pair in (("subject", subject), ("predicate", predicate)) if pair[1])
+        equals = _given(subject=subject, predicate=predicate)
         return [fact for fact in self._facts.matching(equals) if fact.predicate not in spatial.PREDICATES]
 
     def _aliases(self, names: tuple[str, ...], *, reverse: bool) -> tuple[Relation, ...]:
@@ -163,6 +175,15 @@ def rate(lesson: Lesson) -> float:
     0.6666666666666666
     """
     return (lesson.successes + 1) / (lesson.successes + lesson.failures + 2)
+
+
+def _fits(record: Record, cue: Cue) -> bool:
+    spatial_fact = isinstance(record, Relation) and record.predicate in spatial.PREDICATES
+    return not spatial_fact and (not cue.map_id or getattr(record, "map_id", "") in ("", cue.map_id))
+
+
+def _given(**fields: str) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in fields.items() if value)
 
 
 def _best_first(records: Iterable[Record], map_id: str) -> list[Lesson]:

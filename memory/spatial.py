@@ -8,6 +8,7 @@ moves its tally; a sighting that arrives late is cut in where it belongs.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -18,7 +19,8 @@ from memory.facts import Facts
 from memory.geometry import Vector, distance_m
 from memory.query import FOREVER_NS, Query
 from memory.records import INSIDE, Cue, Instance, Place, Positioned, Record, Relation, Source, Tally
-from memory.searching import Answer, Limits, Search, query_of
+from memory.searching import POOL, Answer, Limits, Search, query_of, telling_words
+from memory.strategies import Graph, distances_of
 
 PREDICATES = frozenset({INSIDE, "door", "power", "presence", "held_by", "in_room", "fill"})
 LINKS = (INSIDE, "in_room", "held_by")  # those between two ids; a door's "open" links nothing
@@ -146,16 +148,8 @@ class SpatialMemory:
 
     def within_hops(self, ids: Iterable[str], hops: int) -> dict[str, int]:
         """Ids linked to these by what is inside, in or held by what, either way, with their distance in links."""
-        reached = dict.fromkeys(ids, 0)
-        frontier = tuple(reached)
-        for hop in range(1, hops + 1):
-            fresh: dict[str, int] = {}
-            for reverse in (False, True):
-                for edge in self._edges(frontier, reverse=reverse):
-                    fresh[edge.subject if reverse else edge.object] = hop
-            frontier = tuple(one for one in fresh if one not in reached)
-            reached |= dict.fromkeys(frontier, hop)
-        return reached
+        every = Graph(lambda nodes, reverse, _: self._edges(nodes, reverse=reverse), sys.maxsize - 1, evidence=False)
+        return distances_of(every, ids, hops)
 
     def tally(self, record_id: str) -> Tally | None:
         """How often and when it was confirmed."""
@@ -166,10 +160,10 @@ class SpatialMemory:
 
         A cue with a predicate asks for facts alone; one with near_m for things alone.
         """
-        search = Search(self._draft, limits)
+        search = Search(self._draft, cue, limits)
         things = [] if cue.predicate else self._things(search, cue)
         facts = [] if cue.near_m else self._relations(search, cue, things)
-        return search.answer(things, facts, k=cue.k)
+        return search.answer(things, facts)
 
     def _things(self, search: Search, cue: Cue) -> list[Record]:
         asked = query_of(cue, self._draft.robot, kinds=(Instance.kind, Place.kind), current=True)
@@ -181,21 +175,21 @@ class SpatialMemory:
             return []
         if cue.near_m:
             asked = replace(asked, near_m=cue.near_m, newest_first=False)
-        return search.by_words(replace(asked, ids=ids, equals=_given(map_id=cue.map_id, label=cue.label)), cue.text)
+        return search.about(replace(asked, ids=ids, equals=_given(map_id=cue.map_id, label=cue.label)), cue.text)
 
     def _relations(self, search: Search, cue: Cue, things: Sequence[Record]) -> list[Record]:
-        asked = query_of(cue, self._draft.robot, kinds=(Relation.kind,), current=True)
+        """Facts of the subject or place; else where the things are, and where what the words name was said to be."""
+        asked = query_of(cue, self._draft.robot, kinds=(Relation.kind,), current=True, pool=POOL)
         if not asked.kinds:
             return []
         if cue.subject or cue.predicate or cue.place_id:
             equals = _given(subject=cue.subject, predicate=cue.predicate, object=cue.place_id)
-            found = search.by_words(replace(asked, equals=equals), cue.text)
+            found = search.about(replace(asked, equals=equals), cue.text, lambda r: _fits(r, cue))
         else:
-            asked_for = frozenset(thing.id for thing in things[: cue.k or None])
-            edges = self._edges(tuple(asked_for), recorded_at_ns=cue.as_of_recorded_ns)
+            named = [thing.id for thing in things[: cue.k or None]] + (telling_words(cue.text) if cue.text else [])
+            edges = self._edges(tuple(dict.fromkeys(named)), recorded_at_ns=cue.as_of_recorded_ns) if named else ()
             found = [edge for edge in edges if asked.matches(edge)]
-        fits = (r for r in found if isinstance(r, Relation) and r.predicate in PREDICATES)
-        return [r for r in fits if not cue.map_id or r.map_id in ("", cue.map_id)]
+        return [r for r in found if _fits(r, cue)]
 
     def _edges(
         self, nodes: tuple[str, ...], *, reverse: bool = False, recorded_at_ns: int | None = None
@@ -248,6 +242,11 @@ class SpatialMemory:
         if not isinstance(instance, Instance):
             raise ValueError(f"robot {self._draft.robot!r} knows no instance {instance_id!r}")
         return Tally(instance_id, instance.robot, instance.valid_from_ns, 1, instance.position_m)
+
+
+def _fits(record: Record, cue: Cue) -> bool:
+    spatial = isinstance(record, Relation) and record.predicate in PREDICATES
+    return spatial and (not cue.map_id or getattr(record, "map_id", "") in ("", cue.map_id))
 
 
 def _covers(version: Record, stamp_ns: int) -> bool:

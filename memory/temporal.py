@@ -74,5 +74,5 @@ class TemporalMemory:
         equals = tuple(pair for pair in given if pair[1])
         if not asked.kinds or (cue.near_m and not (text or equals)):
             return Answer()
-        search = Search(self._draft, limits)
-        return search.answer(search.by_words(replace(asked, equals=equals), text), k=cue.k)
+        search = Search(self._draft, cue, limits)
+        return search.answer(search.about(replace(asked, equals=equals), text))

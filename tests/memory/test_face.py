@@ -26,9 +26,13 @@ def test_the_face_is_pinned():
         "Batch",
         "Capability",
         "Cue",
+        "Encoder",
+        "EncoderMismatch",
+        "Enrichment",
         "Episode",
         "Epistemic",
         "Event",
+        "Familiarity",
         "Found",
         "Instance",
         "Lesson",
@@ -36,6 +40,7 @@ def test_the_face_is_pinned():
         "NeuraxisError",
         "Place",
         "Pose",
+        "Progress",
         "Quarantine",
         "Query",
         "Recall",
@@ -55,6 +60,8 @@ def test_the_face_is_pinned():
         "StoreUnavailable",
         "Tally",
         "open_backend",
+        "open_encoder",
+        "render",
     ]
 
 

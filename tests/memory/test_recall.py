@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from memory.embedding import pack
 from memory.errors import RecallTimedOut, StoreCorrupt, StoreUnavailable
 from memory.lifelong import LifelongMemory
 from memory.recall import recall
@@ -198,12 +199,13 @@ def test_a_spent_budget_is_partial_and_says_so(memory):
     assert 0 < len(answer.recollections) <= 5
 
 
-def test_one_budget_covers_all_the_words_of_a_cue(memory):
+def test_one_budget_covers_all_the_finds_of_a_memory(memory):
     for n in range(30):
-        said = Event(id=f"e{n}", valid_from_ns=START_NS, name="said", text="red green blue")
-        memory.temporal.note(said)
+        meant = {"embedding": pack([1.0, float(n)]), "encoder": "e@1"}
+        memory.temporal.note(Event(id=f"e{n}", valid_from_ns=START_NS, name="said", text="red green blue", **meant))
     memory.commit()
-    answer = memory.recall(Cue(text="red green blue", kinds=("event",), record_budget=40), NOW)
+    cue = Cue(text="red green", vector=pack([1.0, 0.0]), encoder="e@1", k=25, kinds=("event",), record_budget=40)
+    answer = memory.recall(cue, NOW)
     assert answer.examined == 40
     assert answer.missing == ("temporal: budget of 40 records spent",)
 
