@@ -15,17 +15,21 @@ from pathlib import Path
 from types import TracebackType
 
 from memory import serialization
-from memory.backend import Backend, Clock, Receipt
+from memory.backend import Backend, Clock, Receipt, digest_of
 from memory.draft import Draft
 from memory.episodic import EpisodicMemory
 from memory.errors import StoreNotEmpty, StoreUnavailable
+from memory.instants import spell
+from memory.past import AsOf
+from memory.provenance import DEPTH, Explanation, explain
 from memory.recall import recall
-from memory.records import Cue, Recall
+from memory.records import Cue, Recall, Record
 from memory.registry import open_backend
 from memory.searching import Memory
 from memory.semantic import SemanticMemory
 from memory.spatial import SpatialMemory
 from memory.temporal import TemporalMemory
+from memory.undo import undo
 
 MEMORIES = ("spatial", "temporal", "episodic", "semantic")
 
@@ -57,6 +61,7 @@ class LifelongMemory:
         self.backend = backend
         self.robot = robot
         self.began_with = backend.counts().records
+        self._memories = frozenset(memories)
         self._draft = Draft(backend, robot)
         self.spatial = SpatialMemory(self._draft) if "spatial" in memories else None
         self.temporal = TemporalMemory(self._draft) if "temporal" in memories else None
@@ -98,6 +103,35 @@ class LifelongMemory:
         every: tuple[Memory | None, ...] = (self.spatial, self.temporal, self.episodic, self.semantic)
         return recall([memory for memory in every if memory is not None], cue, now_ns)
 
+    def as_of(self, valid_ns: int, recorded_ns: int | None = None) -> AsOf:
+        """The memories at a past moment: what was true at valid_ns, as it was believed at recorded_ns (None = now).
+
+        >>> with LifelongMemory.open("memory://", clock=lambda: 5) as memory:
+        ...     memory.as_of(3).spatial.instances("map-0")
+        []
+        """
+        return AsOf(self.backend, self._draft, valid_ns, recorded_ns, self._memories)
+
+    def explain(self, record_id: str, *, depth: int = DEPTH) -> Explanation:
+        """Why it is believed: every version with its stamps, what they rest on, what closed them."""
+        return explain(self._draft, record_id, depth=depth, elsewhere=self._elsewhere)
+
+    def undo(self, record_id: str, version: int, now_ns: int, reason: str = "") -> Record:
+        """Believe again, as a further version, what was closed, retired or merged by mistake.
+
+        Staged like everything else; an event "undone" keeps who and why, and is the cause of every version written.
+
+        Args:
+            version: The one that was closed, or the one that its closing wrote.
+
+        Raises:
+            ValueError: no such version, nothing closed it, or another fact holds in its place.
+        """
+        written, event = undo(self._draft, record_id, version, now_ns, reason)
+        if self.temporal is not None:
+            self.temporal.note(event)
+        return written
+
     def commit(self, key: str = "") -> Receipt | None:
         """Write the step as one batch; None if there was nothing to write.
 
@@ -132,6 +166,10 @@ class LifelongMemory:
             partial.unlink(missing_ok=True)
             raise StoreUnavailable(f"cannot export to {target}: {error.strerror}") from error
         return count
+
+    def _elsewhere(self, one: str) -> str:
+        gone = next((a for a in self.backend.audits() if a.digest == digest_of(self.robot, one)), None)
+        return f"erased {spell(gone.at_ns)}" if gone else ""
 
     def close(self) -> None:
         """Let go of the store; what was staged and not committed is dropped."""
