@@ -71,9 +71,7 @@ class Facts:
         return {fact_id: tally.last_seen_ns for fact_id, tally in tallies.items()}
 
     def _apply(self, change: timeline.Change) -> Sequence[Relation]:
-        again = any(
-            record.version > 1 for record in change.records
-        )  # undoing may have numbered past what is here
+        again = any(record.version > 1 for record in change.records)  # undoing may have numbered past what is here
         written = numbered(self._draft, change.records) if again else change.records
         self._draft.stage(*written)
         self._draft.retire(*change.retire)
@@ -96,6 +94,8 @@ def _confirms(incoming: Relation, same: Relation) -> bool:
 def numbered(draft: Draft, records: Sequence[R]) -> list[R]:
     """The records as the next versions of their ids, in their order."""
     highest = dict.fromkeys((record.id for record in records), 0)
+    if not highest:
+        return []
     for known in draft.find(Query(robot=draft.robot, ids=tuple(highest), history=True)).records:
         highest[known.id] = max(known.version, highest[known.id])
     further: list[R] = []

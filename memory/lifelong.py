@@ -10,20 +10,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 from memory import serialization
 from memory.backend import Backend, Clock, Receipt, digest_of
+from memory.consolidation import BUDGET, KEEP_S, Slept, sleep, waking_hours
 from memory.draft import Draft
 from memory.episodic import EpisodicMemory
 from memory.errors import StoreNotEmpty, StoreUnavailable
+from memory.forgetting import Activity
 from memory.instants import spell
 from memory.past import AsOf
 from memory.provenance import DEPTH, Explanation, explain
 from memory.recall import recall
-from memory.records import Cue, Recall, Record
+from memory.records import Cue, Positioned, Recall, Record, Tally
 from memory.registry import open_backend
 from memory.searching import Memory
 from memory.semantic import SemanticMemory
@@ -132,6 +135,28 @@ class LifelongMemory:
             self.temporal.note(event)
         return written
 
+    def used(self, ids: Iterable[str], now_ns: int) -> None:
+        """Count that these records were recalled and helped: they are forgotten more slowly (forgetting.py). Staged."""
+        known = self._draft.get(*dict.fromkeys(ids))
+        tallies = self._draft.tallies(*known)
+        for one, record in known.items():
+            place_m = record.position_m if isinstance(record, Positioned) else (0.0, 0.0, 0.0)
+            before = tallies.get(one) or Tally(one, self.robot, record.valid_from_ns, mean_m=place_m)
+            self._draft.count(replace(before, uses=before.uses + 1, last_used_ns=max(before.last_used_ns, now_ns)))
+
+    def waking_hours(self) -> Activity:
+        """When the robot was awake, as far as `sleep` has written it down: what forgetting counts time in."""
+        return waking_hours(self._draft)
+
+    def sleep(self, now_ns: int, *, budget: int = BUDGET, keep_s: float = KEEP_S) -> Slept:
+        """One bounded part of consolidation, committed at once; call again until it is done (consolidation.py).
+
+        Raises:
+            ValueError: a step is staged; commit or discard it first.
+        """
+        self._need_committed("sleep")
+        return sleep(self.backend, self.robot, now_ns, budget=budget, keep_s=keep_s)
+
     def commit(self, key: str = "") -> Receipt | None:
         """Write the step as one batch; None if there was nothing to write.
 
@@ -166,6 +191,10 @@ class LifelongMemory:
             partial.unlink(missing_ok=True)
             raise StoreUnavailable(f"cannot export to {target}: {error.strerror}") from error
         return count
+
+    def _need_committed(self, what: str) -> None:
+        if self._draft:
+            raise ValueError(f"cannot {what} in the middle of a step: commit or discard it first")
 
     def _elsewhere(self, one: str) -> str:
         gone = next((a for a in self.backend.audits() if a.digest == digest_of(self.robot, one)), None)
