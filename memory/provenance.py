@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from memory.blobs import PREFIX
 from memory.draft import Draft
 from memory.instants import spell
 from memory.query import Query
@@ -18,7 +19,6 @@ from memory.records import Record
 
 DEPTH = 8
 MOST = 500  # records opened for one answer
-BLOB = "blob:"  # evidence that begins so is a picture (blobs.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def _open(draft: Draft, record_id: str, depth: int) -> dict[str, tuple[Record, .
             versions = (r for r in found if r.id == one)
             opened[one] = tuple(sorted(versions, key=lambda r: (r.version, r.sequence)))
         below = dict.fromkeys(b for one in frontier for b in _below(opened[one]))
-        frontier = tuple(b for b in below if b not in opened and not b.startswith(BLOB))
+        frontier = tuple(b for b in below if b not in opened and not b.startswith(PREFIX))
     return opened
 
 
