@@ -66,10 +66,11 @@ class Slept:
         )
 
 
-def sleep(backend: Backend, robot: str, now_ns: int, *, budget: int = BUDGET, keep_s: float = KEEP_S) -> Slept:
+def sleep(draft: Draft, backend: Backend, now_ns: int, *, budget: int = BUDGET, keep_s: float = KEEP_S) -> Slept:
     """Do one bounded part of what there is to do, as one commit; call again until it is done.
 
     Args:
+        draft: With nothing staged.
         now_ns: World time, on the same clock as the store's.
         budget: Records to look at.
         keep_s: What was recorded within this time is left as it is.
@@ -77,7 +78,6 @@ def sleep(backend: Backend, robot: str, now_ns: int, *, budget: int = BUDGET, ke
     Raises:
         StoreUnavailable: nothing was done.
     """
-    draft = Draft(backend, robot)
     closed = _close(draft, now_ns, budget)
     awake, _ = _page(draft, backend, _CURSORS[0], now_ns, budget)
     _write_waking_hours(draft, awake)
@@ -86,7 +86,10 @@ def sleep(backend: Backend, robot: str, now_ns: int, *, budget: int = BUDGET, ke
     for group in groups:
         _summarise(draft, group)
     last = backend.last_sequence()
-    draft.commit(f"sleep/{robot}/{upto}/{last}")
+    try:
+        draft.commit(f"sleep/{draft.robot}/{upto}/{last}")
+    finally:
+        draft.discard()
     return Slept(
         examined=max(len(awake), len(page)),
         closed=closed,

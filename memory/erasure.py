@@ -14,9 +14,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
-from memory.backend import Backend, Batch
+from memory.backend import Backend
 from memory.blobs import PREFIX, Blobs
 from memory.consolidation import SUMMARY
+from memory.draft import Draft
 from memory.errors import RejectedInput
 from memory.geometry import Vector, finite
 from memory.query import word_list
@@ -68,11 +69,19 @@ class Erasure:
 
 
 def forget(
-    backend: Backend, robot: str, blobs: Blobs | None, *, person: str, region: Region | None, instance: str, token: str
+    draft: Draft,
+    backend: Backend,
+    blobs: Blobs | None,
+    *,
+    person: str,
+    region: Region | None,
+    instance: str,
+    token: str,
 ) -> Erasure:
     """Count, and with the token of that count, erase. The arguments are those of LifelongMemory.forget."""
     if sum(map(bool, (person, region, instance))) != 1:
         raise ValueError(f"forget one of a person, a region or a thing, not {person!r}, {region} and {instance!r}")
+    robot = draft.robot
     log = [record for record in backend.changes() if record.robot == robot]
     if person:
         seeds, things = _about_person(log, person)
@@ -90,7 +99,7 @@ def forget(
         raise RejectedInput(f"token {token!r} is not for this erasure as the store stands now; count again")
     if blobs:
         blobs.drop(pictures)
-    _believe_again(backend, log, chosen)
+    _believe_again(draft, log, chosen)
     return Erasure(len(chosen), len(pictures), rows=backend.forget(robot, tuple(sorted(chosen))))
 
 
@@ -184,7 +193,7 @@ def _pictures_of(backend: Backend, robot: str, chosen: set[str]) -> list[str]:
     return sorted(mine - others)
 
 
-def _believe_again(backend: Backend, log: Sequence[Record], chosen: set[str]) -> None:
+def _believe_again(draft: Draft, log: Sequence[Record], chosen: set[str]) -> None:
     """What only a summary that goes stood for, and is about something else."""
     stood_for = {one for r in log if r.id in chosen and r.id.startswith(f"{SUMMARY}:") for one in r.evidence} - chosen
     newest: dict[str, Record] = {}
@@ -194,5 +203,8 @@ def _believe_again(backend: Backend, log: Sequence[Record], chosen: set[str]) ->
     believed = {record.id for record in log if record.retired_ns is None}
     again = [r for one, r in newest.items() if one not in believed]
     unwritten = [replace(r, version=r.version + 1, recorded_ns=0, retired_ns=None, sequence=0) for r in again]
-    if unwritten:
-        backend.write(Batch(records=tuple(unwritten)))
+    try:
+        draft.stage(*unwritten)
+        draft.commit()
+    finally:
+        draft.discard()

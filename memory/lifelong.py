@@ -174,7 +174,7 @@ class LifelongMemory:
             ValueError: a step is staged; commit or discard it first.
         """
         self._need_committed("sleep")
-        return sleep(self.backend, self.robot, now_ns, budget=budget, keep_s=keep_s)
+        return sleep(self._draft, self.backend, now_ns, budget=budget, keep_s=keep_s)
 
     def commit(self, key: str = "") -> Receipt | None:
         """Write the step as one batch; None if there was nothing to write.
@@ -246,7 +246,7 @@ class LifelongMemory:
         """
         self._need_committed("forget")
         return forget(
-            self.backend, self.robot, self.blobs, person=person, region=region, instance=instance, token=token
+            self._draft, self.backend, self.blobs, person=person, region=region, instance=instance, token=token
         )
 
     def discard(self) -> None:

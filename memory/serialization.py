@@ -37,8 +37,8 @@ def to_line(entry: Record | Tally, *, vector: bool = True) -> str:
     Raises:
         RejectedInput: a value has no true spelling.
 
-    >>> to_line(Tally("mug-1", "robot", 5))[:56]
-    '{"kind":"tally","last_seen_ns":5,"last_used_ns":0,"mean_'
+    >>> to_line(Tally("mug-1", "robot", 5))[:50]
+    '{"kind":"tally","last_seen_ns":5,"last_used_ns":0,'
     """
     if isinstance(entry, Tally):
         spelled: dict[str, Any] = {name: getattr(entry, name) for name in _TALLY_FIELDS}
