@@ -167,8 +167,8 @@ class SpatialMemory:
         )
         facts = [r for r in self._draft.find(asked).records if isinstance(r, Relation)]
         lasting = sorted((r for r in facts if r.valid_to_ns != r.valid_from_ns), key=lambda r: r.valid_from_ns)
-        tallies = self._draft.tallies(*(fact.id for fact in lasting))
-        return [_stay(fact, tallies.get(fact.id)) for fact in lasting]
+        tallies = self._draft.tallies(subject, *(fact.id for fact in lasting))
+        return [_stay(fact, tallies.get(fact.id), tallies.get(subject)) for fact in lasting]
 
     def near(self, position_m: Vector, radius_m: float, map_id: str) -> list[Instance]:
         """Instances of the map within the radius now, nearest first."""
@@ -288,9 +288,11 @@ class SpatialMemory:
         return Tally(instance_id, instance.robot, instance.valid_from_ns, 1, instance.position_m)
 
 
-def _stay(fact: Relation, tally: Tally | None) -> Stay:
+def _stay(fact: Relation, tally: Tally | None, thing: Tally | None) -> Stay:
+    """While a fact is open, seeing the thing itself confirms it: had the thing moved, the fact would have ended."""
     known = tally or Tally(fact.id, fact.robot, fact.valid_from_ns)
-    last_ns = fact.valid_to_ns or max(known.last_seen_ns, fact.valid_from_ns)
+    seen_ns = thing.last_seen_ns if thing and fact.source is Source.SEEN else 0
+    last_ns = fact.valid_to_ns or max(known.last_seen_ns, fact.valid_from_ns, seen_ns)
     return Stay(fact.object, fact.valid_from_ns, last_ns, known.sightings, fact.valid_to_ns is not None, fact.source)
 
 
