@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 from memory.backend import Backend
 from memory.blobs import PREFIX, Blobs
@@ -56,16 +56,21 @@ class Erasure:
     """What is to be erased, or was.
 
     Attributes:
-        records: How many ids; their versions and tallies all go.
+        ids: Of every record; their versions and tallies all go. They may name the person: not for logs.
         blobs: How many pictures that nothing else refers to.
         token: Give it back to erase exactly this; "" once it is erased, or if there is nothing.
         rows: Versions and tallies that went; 0 before.
     """
 
-    records: int
+    ids: tuple[str, ...] = field(repr=False)
     blobs: int
     token: str = ""
     rows: int = 0
+
+    @property
+    def records(self) -> int:
+        """How many ids."""
+        return len(self.ids)
 
 
 def forget(
@@ -94,13 +99,14 @@ def forget(
     pictures = _pictures_of(backend, robot, chosen) if blobs else []
     right = hashlib.blake2s("|".join((*sorted(chosen), str(backend.last_sequence()))).encode()).hexdigest()[:16]
     if not chosen or not token:
-        return Erasure(len(chosen), len(pictures), right if chosen else "")
+        return Erasure(tuple(sorted(chosen)), len(pictures), right if chosen else "")
     if token != right:
         raise RejectedInput(f"token {token!r} is not for this erasure as the store stands now; count again")
     if blobs:
         blobs.drop(pictures)
     _believe_again(draft, log, chosen)
-    return Erasure(len(chosen), len(pictures), rows=backend.forget(robot, tuple(sorted(chosen))))
+    ids = tuple(sorted(chosen))
+    return Erasure(ids, len(pictures), rows=backend.forget(robot, ids))
 
 
 def mentions(text: str, names: Iterable[str]) -> bool:
@@ -140,7 +146,7 @@ def _about_person(log: Sequence[Record], person: str) -> tuple[set[str], set[str
 
 def _texts(record: Record) -> Iterator[str]:
     """Everything in it that somebody can read."""
-    for name in (field.name for field in fields(record)):
+    for name in (one.name for one in fields(record)):
         value = getattr(record, name)
         if isinstance(value, tuple):
             yield from (part for part in value if isinstance(part, str))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from memory.query import Query
 from memory.records import Cue, Epistemic, Event, Place, Relation, Source, Status
 from memory.timeline import is_functional
 
+ROOT = Path(__file__).parents[2]
 S = 1_000_000_000
 T0 = 1_767_258_000 * S
 DAY_NS = 24 * 3600 * S
@@ -65,7 +67,6 @@ def test_a_robot_parked_for_eight_hours_does_not_grow_its_store(parked, flats, t
     watch(parked, world, samples, EIGHT_HOURS_S, **lost)
     grown = weight(parked.memory, tmp_path) - before
     more = parked.memory.backend.counts().records - records
-    print(f"\n{parked.url[:9]}: {samples} samples, localised {localised}: {grown} bytes, {more} records more")
     assert grown < MEGABYTE and more < 20
     mug = parked.things("Mug")[0]
     if localised:
@@ -98,8 +99,7 @@ def test_ten_thousand_near_equal_captions_are_one_and_three_rare_ones_are_recall
         memory.temporal.witness(Event(id=f"c{number}", name="saw", text=text, place_id="hall", valid_from_ns=at_ns))
         if number % 50 == 49:
             memory.commit()
-    size = memory.export(tmp_path / "out.jsonl")
-    print(f"\n{size} lines, {(tmp_path / 'out.jsonl').stat().st_size} bytes")
+    memory.export(tmp_path / "out.jsonl")
     assert (tmp_path / "out.jsonl").stat().st_size < 10_000
     now_ns = T0 + 30_000 * S
     for at, rare in RARE.items():
@@ -265,7 +265,7 @@ os._exit(9)  # the robot is switched off at the wall
 def test_a_persons_usual_is_known_the_next_day_and_is_hers_to_see_correct_and_erase(tmp_path):
     """Row 110: day 1 "I am Sana, coffee at nine"; a restart; day 2 "my usual"."""
     url = f"sqlite:///{tmp_path}/robot.db"
-    done = subprocess.run([sys.executable, "-c", DAY_ONE.format(t0=T0), url], cwd=sys.path[0] or None, check=False)
+    done = subprocess.run([sys.executable, "-c", DAY_ONE.format(t0=T0), url], cwd=ROOT, check=False)
     assert done.returncode == 9
     today_ns = T0 + DAY_NS
     with LifelongMemory.open(url, clock=lambda: today_ns, continue_=True) as memory:

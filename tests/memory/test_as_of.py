@@ -45,7 +45,8 @@ def play(memory, model, rng, steps):
         choice = rng.random()
         if choice < 0.7:
             told, place = choice < 0.2, rng.choice(["sink", "shelf", "table"])
-            memory.spatial.relate(inside(subject, place, at, Source.TOLD if told else Source.SEEN))
+            source = Source.TOLD if told else Source.SEEN
+            memory.spatial.relate(inside(subject, place, at, source, robot=memory.robot))
             model.put(subject, told, place, at)
             done["told" if told else "seen"] += 1
         elif choice < 0.8:
@@ -61,7 +62,7 @@ def play(memory, model, rng, steps):
 
 
 def undo_one(memory, model, rng, now_ns):
-    believed = memory.backend.find(Query(kinds=("relation",))).records
+    believed = memory.backend.find(Query(robot=memory.robot, kinds=("relation",))).records
     closed = [r for r in believed if r.valid_to_ns is not None and r.cause]
     if not closed:
         return 0
@@ -83,15 +84,16 @@ def answer(memory, subject, at, recorded_ns):
     return [next(iter(seen), None), next(iter(told), None)]
 
 
-@pytest.mark.parametrize("url", URLS)
-def test_ten_thousand_moments_of_both_clocks_are_as_brute_force_says(url, tmp_path):
+@pytest.mark.parametrize("url", [*URLS, pytest.param("neo4j", marks=[pytest.mark.neo4j, pytest.mark.timeout(1800)])])
+def test_ten_thousand_moments_of_both_clocks_are_as_brute_force_says(url, request, tmp_path):
+    server = request.getfixturevalue("neo4j_url") if url == "neo4j" else ""
     asked = 0
     done = Counter()
     for seed in range(20):
         rng, model = random.Random(seed), _model()
-        path = url.format(folder=tmp_path / str(seed))
         (tmp_path / str(seed)).mkdir()
-        with LifelongMemory.open(path, clock=ContractClock()) as memory:
+        path = server or url.format(folder=tmp_path / str(seed))
+        with LifelongMemory.open(path, robot=f"r{seed}", clock=ContractClock(), continue_=bool(server)) as memory:
             done += play(memory, model, rng, 60)
             stamps = [recorded_ns for recorded_ns, _ in model.kept[1:]]
             for _ in range(500):

@@ -2,6 +2,9 @@
 """Sleep: bounded, all or nothing, the same again after a kill, and nothing is lost."""
 
 import itertools
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +16,7 @@ from memory.samples import START_NS, S
 from memory.temporal import GAP_S
 
 DAY_S = 24 * 3600
+ROOT = Path(__file__).parents[2]
 URLS = ["memory://", "sqlite:///{folder}/store.db"]
 
 
@@ -225,3 +229,32 @@ def test_another_robots_day_is_not_touched(memory, clock):
     assert [e.version for e in memory.backend.find(Query(robot="other")).records] == [1] * 5
     sleep(other, clock)
     assert len(other.temporal.events(name="saw")) == 1
+
+
+ASLEEP = """
+import sys
+from memory.lifelong import LifelongMemory
+memory = LifelongMemory.open(sys.argv[1], clock=lambda: int(sys.argv[2]), continue_=True)
+for _ in range(200):
+    memory.sleep(int(sys.argv[2]), budget=7, keep_s=0)
+    print("slept", flush=True)
+"""
+
+
+def test_kill_nine_in_the_middle_of_the_night_loses_and_repeats_nothing(tmp_path, clock):
+    url = f"sqlite:///{tmp_path}/store.db"
+    with LifelongMemory.open(url, clock=clock) as memory:
+        live(memory, clock, *["a red door"] * 150, "a cat")
+        written = {(r.id, r.version) for r in memory.backend.changes()}
+    clock.after(DAY_S)
+    for naps in (1, 2, 5, 11, 40):
+        with subprocess.Popen(
+            [sys.executable, "-c", ASLEEP, url, str(clock.after(3600))], stdout=subprocess.PIPE, cwd=ROOT
+        ) as child:
+            for _ in range(naps):
+                child.stdout.readline()
+            child.kill()
+    with LifelongMemory.open(url, clock=clock, continue_=True) as memory:
+        sleep(memory, clock)
+        assert said(memory) == [("a cat", 1), ("a red door", 150)]
+        assert written <= {(r.id, r.version) for r in memory.backend.changes()}
