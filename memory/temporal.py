@@ -98,6 +98,17 @@ class TemporalMemory:
         last_ns = max(last_ns, known.last_seen_ns) if known else last_ns
         return Span(event.valid_from_ns, last_ns, known.sightings if known else 1, event.valid_to_ns is not None)
 
+    def digest(self, since_ns: int, until_ns: int) -> dict[str, Span]:
+        """A stretch of time in short: of each name of event that began in it, how often, the first and the last.
+
+        Summaries count for all they stand for, so an old day reads as it did before it was summarised.
+        """
+        met = self.events(since_ns=since_ns, until_ns=until_ns, newest_first=False)
+        begun = [event for event in met if event.valid_from_ns >= since_ns]
+        tallies = self._draft.tallies(*(event.id for event in begun))
+        names = sorted({event.name for event in begun})
+        return {name: spans_of((e for e in begun if e.name == name), tallies) for name in names}
+
     def before(self, stamp_ns: int, *, k: int = 10, name: str = "", subject: str = "") -> list[Event]:
         """What had begun before a moment, the latest first."""
         return self.events(until_ns=stamp_ns, name=name, subject=subject, k=k)

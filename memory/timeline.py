@@ -170,11 +170,13 @@ def _ended(fact: Relation, stamp_ns: int, cause: str) -> Relation:
 
 
 def _until_next(incoming: Relation, believed: Sequence[Relation], here: Sequence[Relation]) -> Relation:
-    """The incoming fact, ended where a fact that outranks it already ended or begins."""
+    """The incoming fact, ended where a fact that outranks it already ended or begins, or where it says itself."""
     start = incoming.valid_from_ns
     limits = [(r.valid_to_ns, r.cause) for r in here if r.valid_to_ns is not None and _outranks(r, incoming)]
     later = (r for r in believed if r.valid_from_ns > start and not never_was(r))
     limits += [(r.valid_from_ns, r.id) for r in later if _outranks(r, incoming)]
+    if incoming.valid_to_ns is not None:
+        limits.append((incoming.valid_to_ns, incoming.cause))
     if not limits:
         return incoming
     stamp_ns, cause = min(limits)
@@ -190,7 +192,7 @@ def _with(incoming: Relation, believed: Sequence[Relation], change: Change) -> C
     """The change with the incoming fact added, as a further version if the same fact began and ended there before."""
     before = [r for r in believed if r.id == incoming.id]
     version = 1 + max((r.version for r in (*before, *change.records) if r.id == incoming.id), default=0)
-    replaced = [retirement(r) for r in before if _outranks(incoming, r) and (_is_empty(r) or _same_layer(r, incoming))]
+    replaced = [retirement(r) for r in before if _same_layer(r, incoming)]
     again = tuple(gone for gone in replaced if gone not in change.retire)
     new = replace(incoming, version=version, recorded_ns=0, sequence=0)
     return Change((*change.records, new), (*change.retire, *again))

@@ -18,9 +18,10 @@ class Model:
         self.confirmed = defaultdict(int)  # (timeline, (object, beginning)) -> moment
         self.kept = [(0, {})]  # (recorded, cells as they were believed from then on)
 
-    def put(self, line, told, object, at):
+    def put(self, line, told, object, at, until=None):
         layers, fact = self.cells[line], (object, at)
         ends = [self.stretch(cells, at)[-1] + 1 for cells in layers[: told + 1] if at in cells]
+        ends += [until] if until else []
         here = [(layer, cells[at]) for layer, cells in enumerate(layers) if at in cells]
         same = next((one for one in here if one[0] <= told and one[1][0] == object), None)
         for layer, _ in here:

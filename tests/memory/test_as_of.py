@@ -46,8 +46,11 @@ def play(memory, model, rng, steps):
         if choice < 0.7:
             told, place = choice < 0.2, rng.choice(["sink", "shelf", "table"])
             source = Source.TOLD if told else Source.SEEN
-            memory.spatial.relate(inside(subject, place, at, source, robot=memory.robot))
-            model.put(subject, told, place, at)
+            until = at + rng.randint(1, 6) if rng.random() < 0.2 else None
+            until_ns = START_NS + until * S if until else None
+            memory.spatial.relate(inside(subject, place, at, source, robot=memory.robot, valid_to_ns=until_ns))
+            model.put(subject, told, place, at, until)
+            done["bounded"] += until is not None
             done["told" if told else "seen"] += 1
         elif choice < 0.8:
             memory.spatial.retract(subject, "inside", START_NS + at * S, "picked-up")
@@ -103,7 +106,7 @@ def test_ten_thousand_moments_of_both_clocks_are_as_brute_force_says(url, reques
                 assert answer(memory, subject, at, recorded_ns) == expected, (seed, subject, at, recorded_ns)
                 asked += 1
     assert asked == 10_000
-    assert min(done[kind] for kind in ("seen", "told", "ended", "undone")) > 50, done
+    assert min(done[kind] for kind in ("seen", "told", "bounded", "ended", "undone")) > 50, done
 
 
 def tell(memory, *facts):

@@ -163,6 +163,18 @@ def test_when_did_it_last_still_finds_what_was_summarised(memory, clock):
     assert memory.recall(Cue(text="mug", deadline_s=30), clock.now_ns).recollections[0].record.id == last.id
 
 
+def test_an_old_day_reads_as_it_did_before_it_was_summarised(memory, clock):
+    live(memory, clock, *["a red door"] * 50, "a cat")
+    live(memory, clock, "a mug", "a plate", name="picked_up")
+    day = (START_NS, START_NS + 3600 * S)
+    before = memory.temporal.digest(*day)
+    assert {name: span.count for name, span in before.items()} == {"picked_up": 2, "saw": 51}
+    sleep(memory, clock)
+    after = memory.temporal.digest(*day)
+    del after["awake"]
+    assert after == before
+
+
 def test_what_was_merged_can_be_taken_out_again_and_stays_out(memory, clock):
     live(memory, clock, *["a red door"] * 5)
     (first,) = memory.temporal.events(until_ns=START_NS + 1)
