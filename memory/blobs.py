@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures and other raw bytes beside the store, each under the hash of what it holds.
 
-Neighbours: lifelong.py keeps them in `<store>.blobs` and knows which are in use; records name them as evidence,
+Neighbours: lifelong.py opens `<store>.blobs`, pictures.py knows which are in use; records name them as evidence,
 "blob:<sha256>"; provenance.py and erasure.py follow that name.
 Rules of the file: a file appears whole or not at all, and before the record that names it; its name is checked against
 its bytes whenever it is read; beyond the budget the oldest that nothing refers to goes first, and one that a record

@@ -8,7 +8,6 @@ Rules of the file: one step is one commit; a memory that was left out is neither
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Collection, Iterable
@@ -18,17 +17,17 @@ from types import TracebackType
 
 from memory import serialization
 from memory.backend import Backend, Clock, Receipt, digest_of
-from memory.blobs import BUDGET_BYTES, PREFIX, Blobs, Inventory
+from memory.blobs import BUDGET_BYTES, Blobs
 from memory.consolidation import BUDGET, KEEP_S, Slept, sleep, waking_hours
 from memory.draft import Draft
 from memory.episodic import EpisodicMemory
 from memory.erasure import Erasure, Region, forget
-from memory.errors import StoreCorrupt, StoreNotEmpty, StoreUnavailable
+from memory.errors import StoreNotEmpty, StoreUnavailable
 from memory.forgetting import Activity
 from memory.instants import spell
 from memory.past import AsOf
+from memory.pictures import Pictures
 from memory.provenance import DEPTH, Explanation, explain
-from memory.query import Query
 from memory.recall import recall
 from memory.records import Cue, Positioned, Recall, Record, Tally
 from memory.registry import open_backend
@@ -38,8 +37,6 @@ from memory.spatial import SpatialMemory
 from memory.temporal import TemporalMemory
 from memory.undo import undo
 
-LOG = logging.getLogger(__name__)
-RECENT = 1000  # records that are compared with the blobs when a store is opened
 MEMORIES = ("spatial", "temporal", "episodic", "semantic")
 
 
@@ -55,7 +52,7 @@ class LifelongMemory:
     Attributes:
         backend: The store, for people, exports and followers; the step's writes are not in it before `commit`.
         began_with: Records it held when it was opened.
-        blobs: The pictures; `keep_blob` writes them.
+        pictures: Blobs beside the store; a record names one in its evidence.
 
     Raises:
         ValueError: a name in memories is not one of MEMORIES.
@@ -74,10 +71,9 @@ class LifelongMemory:
         self.backend = backend
         self.robot = robot
         self.began_with = backend.counts().records
-        self.blobs = blobs
-        self._fresh_blobs: set[str] = set()  # put since the last commit: the record that names them is on its way
         self._memories = frozenset(memories)
         self._draft = Draft(backend, robot)
+        self.pictures = Pictures(backend, self._draft, blobs)
         self.spatial = SpatialMemory(self._draft) if "spatial" in memories else None
         self.temporal = TemporalMemory(self._draft) if "temporal" in memories else None
         self.episodic = EpisodicMemory(self._draft) if "episodic" in memories else None
@@ -112,7 +108,7 @@ class LifelongMemory:
             folder = blob_folder or (f"{url[10:]}.blobs" if url.startswith("sqlite:///") else "")
             blobs = Blobs(Path(folder), budget_bytes=blob_budget_bytes) if folder else None
             memory = cls(backend, robot=robot, memories=memories, blobs=blobs)
-            memory._reconcile()
+            memory.pictures.reconcile()
             if memory.began_with and not continue_:
                 raise StoreNotEmpty(f"{url} holds {memory.began_with} records of an earlier run; --continue is needed")
         except BaseException:
@@ -187,46 +183,8 @@ class LifelongMemory:
             RejectedInput: refused as a whole, and dropped.
         """
         receipt = self._draft.commit(key)
-        self._fresh_blobs.clear()
+        self.pictures.settle()
         return receipt
-
-    def keep_blob(self, content: bytes, stamp_ns: int) -> str:
-        """Keep a picture, on disk before this returns; its name goes into the evidence of a record of the same step.
-
-        Raises:
-            StoreUnavailable: it cannot be written, or this store keeps no blobs.
-        """
-        if self.blobs is None:
-            raise StoreUnavailable("this memory keeps no blobs: open it with a blob_folder")
-        name = self.blobs.put(content, stamp_ns)
-        self._fresh_blobs.add(name)
-        if gone := self.blobs.make_room(self._in_use):
-            LOG.warning("dropped %d blobs that no record names, for the budget", len(gone))
-        return name
-
-    def inventory(self, *, deep: bool = False, newest: int = 0) -> Inventory:
-        """Compare blobs with the records that name them; one pass over the log.
-
-        Args:
-            deep: Read every file and check it against its name.
-            newest: Look only at so many of the newest records for names that have no file; 0 = all.
-        """
-        blobs = self.blobs
-        if blobs is None:
-            return Inventory()
-        since = max(0, self.backend.last_sequence() - newest) if newest else 0
-        log = self.backend.changes(since)
-        named = {ground for record in log for ground in record.evidence if ground.startswith(PREFIX)}
-        unreferenced = (name for name in blobs.names if name not in named and not self._in_use(name))
-        return Inventory(
-            files=len(blobs.names),
-            size_bytes=blobs.size_bytes,
-            budget_bytes=blobs.budget_bytes,
-            unreferenced=() if since else tuple(unreferenced),
-            missing=tuple(sorted(name for name in named if name not in blobs)),
-            corrupt=blobs.corrupt() if deep else (),
-            dropped=blobs.dropped,
-        )
 
     def forget(self, *, person: str = "", region: Region | None = None, instance: str = "", token: str = "") -> Erasure:
         """Erase everything about one person, region or thing, from every index, picture and derived record. Two calls.
@@ -246,13 +204,13 @@ class LifelongMemory:
         """
         self._need_committed("forget")
         return forget(
-            self._draft, self.backend, self.blobs, person=person, region=region, instance=instance, token=token
+            self._draft, self.backend, self.pictures.blobs, person=person, region=region, instance=instance, token=token
         )
 
     def discard(self) -> None:
         """Drop what the step has staged."""
         self._draft.discard()
-        self._fresh_blobs.clear()
+        self.pictures.settle()
 
     def export(self, path: str | Path) -> int:
         """Write the committed store as lines of JSON; returns how many. The file appears whole or not at all.
@@ -278,37 +236,10 @@ class LifelongMemory:
             raise ValueError(f"cannot {what} in the middle of a step: commit or discard it first")
 
     def _elsewhere(self, one: str) -> str:
-        if one.startswith(PREFIX) and self.blobs is not None:
-            return self._about_blob(one, self.blobs)
+        if about := self.pictures.about(one):
+            return about
         gone = next((a for a in self.backend.audits() if a.digest == digest_of(self.robot, one)), None)
         return f"erased {spell(gone.at_ns)}" if gone else ""
-
-    def _about_blob(self, name: str, blobs: Blobs) -> str:
-        try:
-            return f"{len(blobs.get(name))} bytes in {blobs.folder}"
-        except (StoreCorrupt, ValueError) as error:
-            return str(error)
-
-    def _in_use(self, name: str) -> bool:
-        asked = (("evidence", name),)
-        return (
-            name in self._fresh_blobs
-            or bool(self._draft.find(Query(robot=self.robot, equals=asked, limit=1)).records)
-            or any(
-                self.backend.find(Query(robot=robot, equals=asked, history=True, limit=1)).records
-                for robot in self.backend.robots()
-            )
-        )
-
-    def _reconcile(self) -> None:
-        """At open: a crash can only have touched the newest; an empty store beside pictures is worth a word."""
-        if self.blobs is None:
-            return
-        found = self.inventory(newest=RECENT)
-        if found.missing:
-            LOG.error("%d of the newest blobs are gone: %s", len(found.missing), ", ".join(found.missing[:3]))
-        if found.files and not self.began_with:
-            LOG.error("the store is empty, but %d blobs of another one lie in %s", found.files, self.blobs.folder)
 
     def close(self) -> None:
         """Let go of the store; what was staged and not committed is dropped."""

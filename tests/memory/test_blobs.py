@@ -47,7 +47,7 @@ def picture(number, size=40):
 
 
 def see(memory, number, size=40):
-    name = memory.keep_blob(picture(number, size), START_NS + number * S)
+    name = memory.pictures.keep(picture(number, size), START_NS + number * S)
     memory.temporal.note(Event(id=f"e{number}", name="saw", valid_from_ns=START_NS + number * S, evidence=(name,)))
     memory.commit()
     return name
@@ -126,25 +126,25 @@ def test_beyond_the_budget_the_oldest_that_nothing_needs_goes_first(blobs):
 def test_what_a_record_names_never_goes_and_the_excess_is_reported(opened):
     memory = opened()
     names = [see(memory, n) for n in range(4)]
-    found = memory.inventory(deep=True)
+    found = memory.pictures.inventory(deep=True)
     assert (found.files, found.size_bytes, found.over_bytes, found.dropped) == (4, 160, 60, 0)
     assert found.unreferenced == found.missing == found.corrupt == ()
-    loose = [memory.keep_blob(picture(n), START_NS + n * S) for n in (8, 9)]
+    loose = [memory.pictures.keep(picture(n), START_NS + n * S) for n in (8, 9)]
     memory.commit()
-    assert memory.inventory().unreferenced == tuple(loose)
+    assert memory.pictures.inventory().unreferenced == tuple(loose)
     see(memory, 5)
-    assert memory.inventory().dropped == 2
-    assert all(memory.blobs.get(name) for name in names)
+    assert memory.pictures.inventory().dropped == 2
+    assert all(memory.pictures.blobs.get(name) for name in names)
     assert "60 over" in str(found)
 
 
 def test_a_picture_whose_record_is_on_its_way_is_in_use(opened):
     memory = opened()
-    names = [memory.keep_blob(picture(n), START_NS + n * S) for n in range(4)]
-    assert memory.blobs.names == tuple(names)
+    names = [memory.pictures.keep(picture(n), START_NS + n * S) for n in range(4)]
+    assert memory.pictures.blobs.names == tuple(names)
     memory.discard()
-    memory.keep_blob(picture(5), START_NS + 9 * S)
-    assert len(memory.blobs.names) == 2
+    memory.pictures.keep(picture(5), START_NS + 9 * S)
+    assert len(memory.pictures.blobs.names) == 2
 
 
 def test_a_retired_record_still_needs_its_picture(opened):
@@ -156,22 +156,22 @@ def test_a_retired_record_still_needs_its_picture(opened):
     memory.sleep(START_NS + 10**15, keep_s=0)
     assert memory.temporal.events(until_ns=START_NS + 1)[0].id.startswith("summary:")
     for n in range(3):
-        memory.keep_blob(picture(10 + n), START_NS + S)
+        memory.pictures.keep(picture(10 + n), START_NS + S)
         memory.commit()
-    assert memory.blobs.get(name)
+    assert memory.pictures.blobs.get(name)
 
 
 def test_records_without_their_pictures_are_reported_at_the_next_opening(opened, caplog):
     """Row 85: somebody deleted files beside the store."""
     memory = opened()
     name = see(memory, 0)
-    for path in memory.blobs.folder.glob("*/*"):
+    for path in memory.pictures.blobs.folder.glob("*/*"):
         path.unlink()
     if Capability.REOPENS not in memory.backend.capabilities:
         pytest.skip("a store in memory has no next opening")
     with caplog.at_level(logging.ERROR):
         memory = opened()
-    assert memory.inventory().missing == (name,)
+    assert memory.pictures.inventory().missing == (name,)
     assert "1 of the newest blobs are gone" in caplog.text
 
 
@@ -186,7 +186,7 @@ def test_pictures_without_their_store_are_not_taken_for_an_empty_memory(opened, 
     with caplog.at_level(logging.ERROR):
         memory = opened()
     assert "the store is empty, but 1 blobs" in caplog.text
-    assert memory.inventory().unreferenced == (name,)
+    assert memory.pictures.inventory().unreferenced == (name,)
 
 
 def test_a_record_that_fails_is_reported_and_leaves_only_a_picture_nobody_needs(opened, monkeypatch):
@@ -201,20 +201,20 @@ def test_a_record_that_fails_is_reported_and_leaves_only_a_picture_nobody_needs(
         with pytest.raises(StoreUnavailable):
             see(memory, 0)
     memory.discard()
-    assert len(memory.inventory().unreferenced) == 1
+    assert len(memory.pictures.inventory().unreferenced) == 1
     name = see(memory, 0)
-    assert memory.inventory().unreferenced == () and memory.blobs.get(name) == picture(0)
+    assert memory.pictures.inventory().unreferenced == () and memory.pictures.blobs.get(name) == picture(0)
 
 
 def test_an_explanation_leads_to_the_picture(opened):
     memory = opened()
     name = see(memory, 0)
     (ground,) = memory.explain("e0").grounds
-    assert (ground.id, ground.note) == (name, f"40 bytes in {memory.blobs.folder}")
+    assert (ground.id, ground.note) == (name, f"40 bytes in {memory.pictures.blobs.folder}")
 
 
 def test_a_memory_without_a_folder_refuses_pictures_and_says_why():
     with LifelongMemory.open("memory://", clock=ContractClock()) as memory:
         with pytest.raises(StoreUnavailable, match="blob_folder"):
-            memory.keep_blob(b"abc", START_NS)
-        assert memory.inventory().files == 0
+            memory.pictures.keep(b"abc", START_NS)
+        assert memory.pictures.inventory().files == 0

@@ -43,8 +43,8 @@ def thing(id, label, x, alias="", **more):
 
 def live(memory):
     """A household with one person in it and one who stays; what is about her, and what is not."""
-    face = memory.keep_blob(f"face of {NAME}".encode(), START_NS)
-    room = memory.keep_blob(b"an empty room", START_NS)
+    face = memory.pictures.keep(f"face of {NAME}".encode(), START_NS)
+    room = memory.pictures.keep(b"an empty room", START_NS)
     for id, text, evidence in (("look-1", "somebody at the door", (face, room)), ("look-2", "a room", (room,))):
         memory.temporal.note(Event(id=id, name="saw", text=text, valid_from_ns=START_NS, evidence=evidence))
     memory.spatial.see(thing("person-7", "person", 1.0, NAME, evidence=("look-1",)))
@@ -104,7 +104,7 @@ def test_what_is_about_others_stays(memory):
     assert {"look-2", "mug-1", "gave-2", "ep-2"} <= left
     assert [fact.object for fact in memory.semantic.facts("Jo", "likes")] == ["tea"]
     assert memory.spatial.supporter("mug-1").object == "table"
-    assert memory.blobs.get(room) == b"an empty room"
+    assert memory.pictures.blobs.get(room) == b"an empty room"
     assert memory.forget(person=NAME).records == 0
 
 
