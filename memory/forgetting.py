@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from itertools import accumulate
 
@@ -97,6 +98,14 @@ def retention(record: Record, tally: Tally | None, now_ns: int, activity: Activi
 def rank_weight(record: Record, tally: Tally | None, now_ns: int, activity: Activity = ALWAYS) -> float:
     """What to multiply a record's score with, in [FLOOR, 1]: the more is left of it, the nearer to 1."""
     return FLOOR + (1.0 - FLOOR) * retention(record, tally, now_ns, activity)
+
+
+def tiers(
+    records: Iterable[Record], tallies: Mapping[str, Tally], now_ns: int, activity: Activity = ALWAYS
+) -> dict[Tier, int]:
+    """How many records there are in each tier; a record of several versions counts once for each."""
+    counted = Counter(tier(retention(record, tallies.get(record.id), now_ns, activity)) for record in records)
+    return {each: counted[each] for each in Tier}
 
 
 def tier(left: float) -> Tier:

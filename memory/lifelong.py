@@ -137,7 +137,8 @@ class LifelongMemory:
     def undo(self, record_id: str, version: int, now_ns: int, reason: str = "") -> Record:
         """Believe again, as a further version, what was closed, retired or merged by mistake.
 
-        Staged like everything else; an event "undone" keeps who and why, and is the cause of every version written.
+        Staged like everything else; an event "undone" keeps what and why, where there is a temporal memory, and its id
+        is the cause of every version written.
 
         Args:
             version: The one that was closed, or the one that its closing wrote.
@@ -191,7 +192,7 @@ class LifelongMemory:
 
         Without a token it only counts; with the token of that count it erases, and the store keeps a digest of each id
         as an audit. What mentions the person under any name or alias, what is about a thing that goes, and whatever
-        rests on any of it goes.
+        rests on any of it goes. Idempotency keys of commits are the caller's: put no names into them.
 
         Args:
             person: A name.

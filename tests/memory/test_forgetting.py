@@ -2,12 +2,13 @@
 """What is left of a record: less with waking time, more with use and verification, never nothing."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.forgetting import FLOOR, STRENGTH_S, Activity, Tier, rank_weight, retention, tier
+from memory.forgetting import FLOOR, STRENGTH_S, Activity, Tier, rank_weight, retention, tier, tiers
 from memory.lifelong import LifelongMemory
 from memory.records import Event, Tally
 from memory.samples import START_NS, ContractClock, S, mug
@@ -40,8 +41,6 @@ def test_use_and_sighting_begin_the_time_anew():
 
 
 def test_a_fact_about_long_ago_that_was_learned_today_is_fresh():
-    from dataclasses import replace
-
     learned = replace(EVENT, recorded_ns=START_NS + 300 * DAY_NS)
     assert retention(learned, None, START_NS + 300 * DAY_NS) == 1.0
 
@@ -61,6 +60,12 @@ def test_a_tier_is_told_by_what_is_left():
     assert [tier(left) for left in (1.0, 0.5, 0.49, 0.05, 0.049, 1e-300)] == [
         Tier.HOT, Tier.HOT, Tier.WARM, Tier.WARM, Tier.COLD, Tier.COLD,
     ]  # fmt: skip
+
+
+def test_tiers_are_counted_and_use_brings_a_record_nearer():
+    now_ns = START_NS + 6 * DAY_NS
+    assert tiers([EVENT, EVENT], {}, now_ns) == {Tier.HOT: 0, Tier.WARM: 0, Tier.COLD: 2}
+    assert tiers([EVENT], {"e": tally(uses=9)}, now_ns)[Tier.HOT] == 1
 
 
 stamps = st.integers(0, 60)
