@@ -57,7 +57,7 @@ def watch(life, world, samples: int, seconds: float, **sample: object) -> None:
 
 
 @pytest.mark.parametrize("localised", [True, False])
-@pytest.mark.parametrize("samples", [2_880, pytest.param(288_000, marks=[pytest.mark.long, pytest.mark.timeout(1800)])])
+@pytest.mark.parametrize("samples", [2_880, pytest.param(288_000, marks=[pytest.mark.long, pytest.mark.timeout(7200)])])
 def test_a_robot_parked_for_eight_hours_does_not_grow_its_store(parked, flats, tmp_path, samples, localised):
     """Row 53: 10 Hz for 8 h; by default every hundredth sample of it."""
     world = flats.build(flats.table(), flats.mug(), flats.mug("Mug|2", 0.3), flats.lamp("DeskLamp|1", 0.5))
