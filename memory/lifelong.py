@@ -10,28 +10,37 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 from memory import serialization
-from memory.backend import Backend, Clock, Receipt
+from memory.backend import Backend, Clock, Receipt, digest_of
+from memory.blobs import BUDGET_BYTES, Blobs
+from memory.consolidation import BUDGET, KEEP_S, Slept, sleep, waking_hours
 from memory.draft import Draft, Follow
 from memory.encoders import Encoder, embed
 from memory.enrichment import Enrichment
 from memory.episodic import EpisodicMemory
+from memory.erasure import Erasure, Region, forget
 from memory.errors import StoreError, StoreNotEmpty, StoreUnavailable
 from memory.familiarity import Familiarity
+from memory.forgetting import Activity
+from memory.instants import spell
+from memory.past import AsOf
+from memory.pictures import Pictures
+from memory.provenance import DEPTH, Explanation, explain
 from memory.recall import recall
-from memory.records import Cue, Episode, Event, Instance, Lesson, Place, Recall, Relation
+from memory.records import Cue, Episode, Event, Instance, Lesson, Place, Positioned, Recall, Record, Relation, Tally
 from memory.registry import open_backend
 from memory.searching import Memory, Shared
 from memory.semantic import SemanticMemory
 from memory.spatial import SpatialMemory
 from memory.surroundings import Surroundings
 from memory.temporal import TemporalMemory
+from memory.undo import undo
 
 MEMORIES = ("spatial", "temporal", "episodic", "semantic")
 _KINDS = {
@@ -49,11 +58,13 @@ class LifelongMemory:
         backend: The store; closed with this object.
         robot: Namespace of everything written and asked.
         memories: Which of MEMORIES exist.
+        blobs: Where pictures are kept; None = nowhere.
         encoder: Finds by meaning what cues say in words; None = by words alone.
 
     Attributes:
         backend: The store, for people, exports and followers; the step's writes are not in it before `commit`.
         began_with: Records it held when it was opened.
+        pictures: Blobs beside the store; a record names one in its evidence.
         enrichment: Gives vectors to what has none, whenever somebody calls its `work`; None without an encoder.
         familiarity: Whether something was seen before, in microseconds; of what an earlier process wrote it knows as
             far as somebody let it `follow` the store.
@@ -73,6 +84,7 @@ class LifelongMemory:
         robot: str,
         memories: Collection[str] = MEMORIES,
         encoder: Encoder | None = None,
+        blobs: Blobs | None = None,
     ) -> None:
         unknown = sorted(set(memories) - set(MEMORIES))
         if unknown:
@@ -80,10 +92,12 @@ class LifelongMemory:
         self.backend = backend
         self.robot = robot
         self.began_with = backend.counts().records
+        self._memories = frozenset(memories)
+        self._draft = Draft(backend, robot)
+        self.pictures = Pictures(backend, self._draft, blobs)
         self.encoder = encoder
         self.familiarity = Familiarity(robot)
         self.enrichment = Enrichment(backend, encoder, tell=self.familiarity.take) if encoder else None
-        self._draft = Draft(backend, robot)
         self._surroundings = Surroundings(self._draft)
         self.spatial = SpatialMemory(self._draft) if "spatial" in memories else None
         self.temporal = TemporalMemory(self._draft) if "temporal" in memories else None
@@ -99,6 +113,8 @@ class LifelongMemory:
         memories: Collection[str] = MEMORIES,
         clock: Clock = time.time_ns,
         continue_: bool = False,
+        blob_folder: str | Path = "",
+        blob_budget_bytes: int = BUDGET_BYTES,
         encoder: Encoder | None = None,
     ) -> LifelongMemory:
         """Open the store a URL names.
@@ -106,6 +122,8 @@ class LifelongMemory:
         Args:
             clock: Where recorded_ns comes from; simulated time in a run that must repeat.
             continue_: Whether records of an earlier run are welcome.
+            blob_folder: Where pictures are kept; beside the file for sqlite:///file, else nowhere unless given.
+            blob_budget_bytes: What they may take; the oldest that no record names go first.
             encoder: Finds by meaning what cues say in words; None = by words alone.
 
         Raises:
@@ -114,7 +132,10 @@ class LifelongMemory:
         """
         backend = open_backend(url, clock)
         try:
-            memory = cls(backend, robot=robot, memories=memories, encoder=encoder)
+            folder = blob_folder or (f"{url[10:]}.blobs" if url.startswith("sqlite:///") else "")
+            blobs = Blobs(Path(folder), budget_bytes=blob_budget_bytes) if folder else None
+            memory = cls(backend, robot=robot, memories=memories, encoder=encoder, blobs=blobs)
+            memory.pictures.reconcile()
             if memory.began_with and not continue_:
                 raise StoreNotEmpty(f"{url} holds {memory.began_with} records of an earlier run; --continue is needed")
         except BaseException:
@@ -166,6 +187,58 @@ class LifelongMemory:
             return cue, (f"found by words alone: {error}",)
         return replace(cue, vector=vector, encoder=self.encoder.id), ()
 
+    def as_of(self, valid_ns: int, recorded_ns: int | None = None) -> AsOf:
+        """The memories at a past moment: what was true at valid_ns, as it was believed at recorded_ns (None = now).
+
+        >>> with LifelongMemory.open("memory://", clock=lambda: 5) as memory:
+        ...     memory.as_of(3).spatial.instances("map-0")
+        []
+        """
+        return AsOf(self.backend, self._draft, valid_ns, recorded_ns, self._memories)
+
+    def explain(self, record_id: str, *, depth: int = DEPTH) -> Explanation:
+        """Why it is believed: every version with its stamps, what they rest on, what closed them."""
+        return explain(self._draft, record_id, depth=depth, elsewhere=self._elsewhere)
+
+    def undo(self, record_id: str, version: int, now_ns: int, reason: str = "") -> Record:
+        """Believe again, as a further version, what was closed, retired or merged by mistake.
+
+        Staged like everything else; an event "undone" keeps what and why, where there is a temporal memory, and its id
+        is the cause of every version written.
+
+        Args:
+            version: The one that was closed, or the one that its closing wrote.
+
+        Raises:
+            ValueError: no such version, nothing closed it, or another fact holds in its place.
+        """
+        written, event = undo(self._draft, record_id, version, now_ns, reason)
+        if self.temporal is not None:
+            self.temporal.note(event)
+        return written
+
+    def used(self, ids: Iterable[str], now_ns: int) -> None:
+        """Count that these records were recalled and helped: they are forgotten more slowly (forgetting.py). Staged."""
+        known = self._draft.get(*dict.fromkeys(ids))
+        tallies = self._draft.tallies(*known)
+        for one, record in known.items():
+            place_m = record.position_m if isinstance(record, Positioned) else (0.0, 0.0, 0.0)
+            before = tallies.get(one) or Tally(one, self.robot, record.valid_from_ns, mean_m=place_m)
+            self._draft.count(replace(before, uses=before.uses + 1, last_used_ns=max(before.last_used_ns, now_ns)))
+
+    def waking_hours(self) -> Activity:
+        """When the robot was awake, as far as `sleep` has written it down: what forgetting counts time in."""
+        return waking_hours(self._draft)
+
+    def sleep(self, now_ns: int, *, budget: int = BUDGET, keep_s: float = KEEP_S) -> Slept:
+        """One bounded part of consolidation, committed at once; call again until it is done (consolidation.py).
+
+        Raises:
+            ValueError: a step is staged; commit or discard it first.
+        """
+        self._need_committed("sleep")
+        return sleep(self._draft, self.backend, now_ns, budget=budget, keep_s=keep_s)
+
     def commit(self, key: str = "") -> Receipt | None:
         """Write the step as one batch; None if there was nothing to write.
 
@@ -178,13 +251,36 @@ class LifelongMemory:
         """
         staged = self._draft.staged
         receipt = self._draft.commit(key)
+        self.pictures.settle()
         if receipt is not None:
             self.familiarity.take_all(staged, receipt)
         return receipt
 
+    def forget(self, *, person: str = "", region: Region | None = None, instance: str = "", token: str = "") -> Erasure:
+        """Erase everything about one person, region or thing, from every index, picture and derived record. Two calls.
+
+        Without a token it only counts; with the token of that count it erases, and the store keeps a digest of each id
+        as an audit. What mentions the person under any name or alias, what is about a thing that goes, and whatever
+        rests on any of it goes. Idempotency keys of commits are the caller's: put no names into them.
+
+        Args:
+            person: A name.
+            region: Things and places whose middle was ever in it.
+            instance: Id of a thing or place.
+
+        Raises:
+            ValueError: none or several of them are given, or a step is staged.
+            RejectedInput: the token is not for this erasure as the store stands now; nothing is erased.
+        """
+        self._need_committed("forget")
+        return forget(
+            self._draft, self.backend, self.pictures.blobs, person=person, region=region, instance=instance, token=token
+        )
+
     def discard(self) -> None:
         """Drop what the step has staged."""
         self._draft.discard()
+        self.pictures.settle()
 
     def follow(self, tell: Follow) -> None:
         """Have every batch told of right after its commit, with its acknowledgement; one follower at a time."""
@@ -208,6 +304,16 @@ class LifelongMemory:
             partial.unlink(missing_ok=True)
             raise StoreUnavailable(f"cannot export to {target}: {error.strerror}") from error
         return count
+
+    def _need_committed(self, what: str) -> None:
+        if self._draft:
+            raise ValueError(f"cannot {what} in the middle of a step: commit or discard it first")
+
+    def _elsewhere(self, one: str) -> str:
+        if about := self.pictures.about(one):
+            return about
+        gone = next((a for a in self.backend.audits() if a.digest == digest_of(self.robot, one)), None)
+        return f"erased {spell(gone.at_ns)}" if gone else ""
 
     def close(self) -> None:
         """Let go of the store; what was staged and not committed is dropped."""

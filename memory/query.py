@@ -144,8 +144,13 @@ def words(text: str) -> frozenset[str]:
     >>> sorted(words("Coffee_Table, 2nd MUG"))
     ['2nd', 'coffee', 'mug', 'table']
     """
+    return frozenset(word_list(text))
+
+
+def word_list(text: str) -> list[str]:
+    """The same, in their order."""
     folded = unicodedata.normalize("NFKC", text).casefold().replace("_", " ")
-    return frozenset(_WORD.findall(folded))
+    return _WORD.findall(folded)
 
 
 def text_of(record: Record) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from memory.backend import Retirement
@@ -27,6 +27,31 @@ LINKS = (INSIDE, "in_room", "held_by")  # those between two ids; a door's "open"
 SAME_PLACE_M = 0.25
 
 _P = TypeVar("_P", bound=Positioned)
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """One thing in or on another for a while.
+
+    Attributes:
+        place: Id of what it was in or on.
+        first_ns, last_ns: From when until when; last is when it left, or was last confirmed if it is there still.
+        sightings: How often it was confirmed to be there, the first time included.
+        over: False if it is believed to be there still.
+        source: Whether it was seen there or only told.
+    """
+
+    place: str
+    first_ns: int
+    last_ns: int
+    sightings: int
+    over: bool
+    source: Source
+
+    @property
+    def duration_s(self) -> float:
+        """How long it was there, seconds."""
+        return (self.last_ns - self.first_ns) / 1e9
 
 
 class SpatialMemory:
@@ -52,7 +77,9 @@ class SpatialMemory:
         kept, new = self._keep(instance)
         if kept.valid_to_ns is None:
             if new:
-                self._draft.count(Tally(kept.id, kept.robot, kept.valid_from_ns, 1, kept.position_m))
+                before = self.tally(kept.id) or Tally(kept.id, kept.robot, 0)
+                fresh = Tally(kept.id, kept.robot, kept.valid_from_ns, 1, kept.position_m)
+                self._draft.count(replace(fresh, uses=before.uses, last_used_ns=before.last_used_ns))
             else:
                 self.confirm(instance.id, instance.valid_from_ns, instance.position_m)
         return kept
@@ -70,7 +97,8 @@ class SpatialMemory:
         triples = [_welford(m, s, x, n) for m, s, x in zip(before.mean_m, before.spread_m, position_m, strict=True)]
         (mx, sx), (my, sy), (mz, sz) = triples
         last_seen_ns = max(before.last_seen_ns, stamp_ns)
-        self._draft.count(Tally(instance_id, self._draft.robot, last_seen_ns, n, (mx, my, mz), (sx, sy, sz)))
+        seen = replace(before, last_seen_ns=last_seen_ns, sightings=n, mean_m=(mx, my, mz), spread_m=(sx, sy, sz))
+        self._draft.count(replace(seen, misses=0))
 
     def miss(self, instance_id: str) -> None:
         """Count that it was not where it should have been visible.
@@ -133,6 +161,16 @@ class SpatialMemory:
         asked = Query(robot=self._draft.robot, ids=(instance_id,), kinds=(Instance.kind,), valid_at_ns=valid_at_ns)
         versions = [r for r in self._draft.find(asked).records if isinstance(r, Instance)]
         return max(versions, key=lambda v: v.version, default=None)
+
+    def stays(self, subject: str) -> list[Stay]:
+        """Everything it was in or on, first to last: where, from when, until when, how often confirmed."""
+        asked = Query(
+            robot=self._draft.robot, kinds=(Relation.kind,), equals=(("subject", subject), ("predicate", INSIDE))
+        )
+        facts = [r for r in self._draft.find(asked).records if isinstance(r, Relation)]
+        lasting = sorted((r for r in facts if r.valid_to_ns != r.valid_from_ns), key=lambda r: r.valid_from_ns)
+        tallies = self._draft.tallies(subject, *(fact.id for fact in lasting))
+        return [_stay(fact, tallies.get(fact.id), tallies.get(subject)) for fact in lasting]
 
     def near(self, position_m: Vector, radius_m: float, map_id: str) -> list[Instance]:
         """Instances of the map within the radius now, nearest first."""
@@ -242,6 +280,14 @@ class SpatialMemory:
         if not isinstance(instance, Instance):
             raise ValueError(f"robot {self._draft.robot!r} knows no instance {instance_id!r}")
         return Tally(instance_id, instance.robot, instance.valid_from_ns, 1, instance.position_m)
+
+
+def _stay(fact: Relation, tally: Tally | None, thing: Tally | None) -> Stay:
+    """While a fact is open, seeing the thing itself confirms it: had the thing moved, the fact would have ended."""
+    known = tally or Tally(fact.id, fact.robot, fact.valid_from_ns)
+    seen_ns = thing.last_seen_ns if thing and fact.source is Source.SEEN else 0
+    last_ns = fact.valid_to_ns or max(known.last_seen_ns, fact.valid_from_ns, seen_ns)
+    return Stay(fact.object, fact.valid_from_ns, last_ns, known.sightings, fact.valid_to_ns is not None, fact.source)
 
 
 def _fits(record: Record, cue: Cue) -> bool:

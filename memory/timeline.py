@@ -20,8 +20,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from memory.backend import Retirement
-from memory.records import PREDICATES, Relation, Source
+from memory.records import PREDICATES, Record, Relation, Source
 
+UNDO = "undo"  # ids of undos begin with it: see undo.py
 _UNSEEN: Mapping[str, int] = {}
 
 
@@ -152,6 +153,14 @@ def _outranks(fact: Relation, other: Relation) -> bool:
     return fact.source is Source.SEEN or other.source is not Source.SEEN
 
 
+def _same_layer(fact: Relation, other: Relation) -> bool:
+    return (fact.source is Source.SEEN) is (other.source is Source.SEEN)
+
+
+def _is_empty(fact: Record) -> bool:
+    return fact.valid_to_ns == fact.valid_from_ns
+
+
 def _strongest_first(facts: Iterable[Relation]) -> list[Relation]:
     return sorted(facts, key=lambda r: (r.source is not Source.SEEN, -r.valid_from_ns, -r.sequence))
 
@@ -161,21 +170,29 @@ def _ended(fact: Relation, stamp_ns: int, cause: str) -> Relation:
 
 
 def _until_next(incoming: Relation, believed: Sequence[Relation], here: Sequence[Relation]) -> Relation:
-    """The incoming fact, ended where a fact that outranks it already ended or begins."""
+    """The incoming fact, ended where a fact that outranks it already ended or begins, or where it says itself."""
     start = incoming.valid_from_ns
     limits = [(r.valid_to_ns, r.cause) for r in here if r.valid_to_ns is not None and _outranks(r, incoming)]
-    limits += [(r.valid_from_ns, r.id) for r in believed if r.valid_from_ns > start and _outranks(r, incoming)]
+    later = (r for r in believed if r.valid_from_ns > start and not never_was(r))
+    limits += [(r.valid_from_ns, r.id) for r in later if _outranks(r, incoming)]
+    if incoming.valid_to_ns is not None:
+        limits.append((incoming.valid_to_ns, incoming.cause))
     if not limits:
         return incoming
     stamp_ns, cause = min(limits)
     return replace(incoming, valid_to_ns=stamp_ns, cause=cause)
 
 
+def never_was(fact: Record) -> bool:
+    """Was it found to be a mistake? Undoing leaves it an empty span, and nothing ends where it began."""
+    return _is_empty(fact) and fact.cause.startswith(f"{UNDO}:")
+
+
 def _with(incoming: Relation, believed: Sequence[Relation], change: Change) -> Change:
     """The change with the incoming fact added, as a further version if the same fact began and ended there before."""
     before = [r for r in believed if r.id == incoming.id]
     version = 1 + max((r.version for r in (*before, *change.records) if r.id == incoming.id), default=0)
-    replaced = [retirement(r) for r in before if _outranks(incoming, r)]
+    replaced = [retirement(r) for r in before if _same_layer(r, incoming)]
     again = tuple(gone for gone in replaced if gone not in change.retire)
     new = replace(incoming, version=version, recorded_ns=0, sequence=0)
     return Change((*change.records, new), (*change.retire, *again))

@@ -78,7 +78,7 @@ class Hippocampus:
         if percepts.map_from_camera is not None:
             self._take_sight(percepts)
         elif percepts.seen:  # nothing can be placed without a pose, but it was seen
-            self.notebook.event("saw", ", ".join(sorted({p.label for p in percepts.seen})), ())
+            self.notebook.saw(", ".join(sorted({p.label for p in percepts.seen})))
         self.notebook.commit(percepts.sequence)
 
     def recall(self, cue: Cue) -> Recall:

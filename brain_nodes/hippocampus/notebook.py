@@ -104,6 +104,12 @@ class Notebook:
             self.memory.temporal.note(event)
         return event.id
 
+    def saw(self, text: str) -> None:
+        """Something is in view that cannot be placed; as long as it stays the same, it is one event."""
+        event = self._event("saw", text, (), "")
+        if self.memory and self.memory.temporal is not None:
+            self.memory.temporal.witness(event)
+
     def look(self, place_id: str) -> Event:
         """A receptacle or room was looked over."""
         event = self._event(LOOKED, self._map[0], (), place_id)

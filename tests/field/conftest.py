@@ -145,6 +145,15 @@ def life(tmp_path: Path, grounding: Grounding) -> Iterator[Life]:
 
 
 @pytest.fixture(params=URLS)
+def parked(request: pytest.FixtureRequest, tmp_path: Path, grounding: Grounding) -> Iterator[Life]:
+    """A robot over each kind of store."""
+    (tmp_path / "store").mkdir()
+    lived = Life(request.param.format(folder=tmp_path / "store"), grounding)
+    yield lived
+    lived.memory.close()
+
+
+@pytest.fixture(params=URLS)
 def memory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LifelongMemory]:
     with LifelongMemory.open(request.param.format(folder=tmp_path), clock=SimClock()) as opened:
         yield opened

@@ -118,6 +118,13 @@ def test_a_late_sighting_is_not_ended_by_what_was_told_after_it():
     assert believed.spans == [("table", 5, None), ("sink", 10, None)]
 
 
+def test_a_fact_that_says_when_it_ends_ends_there_or_where_the_next_begins():
+    bounded = replace(inside("sink", 2), valid_to_ns=T + 5)
+    assert Believed(bounded, inside("table", 9)).spans == [("sink", 2, 5), ("table", 9, None)]
+    assert Believed(inside("table", 9), bounded).spans == [("sink", 2, 5), ("table", 9, None)]
+    assert Believed(inside("table", 4), bounded).spans == [("sink", 2, 4), ("table", 4, None)]
+
+
 def test_the_same_fact_again_adds_nothing():
     believed = Believed(inside("table", 0))
     for again in (inside("table", 0), inside("table", 7), told("table", 7)):
