@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 Vectors = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 
-INDEX_FROM = 4096  # a smaller partition is compared one by one: faster than any index, and exact
+INDEX_FROM = 1024  # a smaller partition is compared one by one: as fast as an index, and exact
+TAIL_LEFT = 256  # so long a tail behind an index is not worth the work
 TAIL_KEPT = 50_000  # most vectors of a tail held in memory, 75 MB at 384 values; the rest waits in the rows
 GULP = 8  # vectors added at once: the library holds the interpreter meanwhile, about a millisecond
 CONNECTIVITY, EXPANSION = 16, 64
@@ -94,7 +95,7 @@ class Partition:
         return numbers[np.argsort(-closeness, kind="stable")[:count]]
 
     def digest(self, gulps: int = 1) -> bool:
-        """Move some of a long tail into the index; True if there is more to do."""
+        """Move some of the tail into the index; True if there is more to do."""
         for _ in range(gulps):
             with self._lock:
                 if self._count < (1 if self.indexed else INDEX_FROM):
@@ -183,7 +184,7 @@ class Follower:
 
     def wake(self) -> None:
         """There may be something to do."""
-        if self._thread is None and any(p.unindexed >= INDEX_FROM for p in self._partitions()):
+        if self._thread is None and self._waiting():
             self._thread = threading.Thread(target=self._follow, name="vector index", daemon=True)
             self._thread.start()
         self._wake.set()
@@ -206,13 +207,17 @@ class Follower:
 
     def _digest(self) -> bool:
         """One gulp of each long tail; False when there is nothing to do now."""
-        waiting = [p for p in self._partitions() if p.unindexed >= (self._patience if self._busy() else INDEX_FROM)]
+        waiting = self._waiting()
         for partition in waiting:
             partition.digest()
             if partition.behind:
                 self._refill()
             threading.Event().wait(0.0005)  # let whoever waits for the interpreter have it
         return bool(waiting)
+
+    def _waiting(self) -> list[Partition]:
+        least = self._patience if self._busy() else 0
+        return [p for p in self._partitions() if p.unindexed >= max(least, TAIL_LEFT if p.indexed else INDEX_FROM)]
 
 
 def new_index(size: int) -> Any:

@@ -49,6 +49,7 @@ _STEPS_BETWEEN_LOOKS = 1000  # virtual machine steps between two looks at the de
 _WAITED_FOR_S = 5.0  # for a lock that another process holds for a moment
 _IDLE_AFTER_S = 0.05  # without a write the vector index may take the processor
 _BACKUP_PAGES = 1000  # at a time, so that the writer goes on meanwhile
+_STATEMENTS_KEPT = 500  # prepared, for each connection
 _CACHE_KIB = 65_536
 
 
@@ -308,7 +309,12 @@ class SqliteBackend:
                 raise StoreUnavailable(f"cannot read store {self._path}: there is no such file")
             address = f"file:{quote(str(self._path.absolute()))}?mode={'ro' if read_only else 'rwc'}"
             sql = sqlite3.connect(
-                address, uri=True, isolation_level=None, check_same_thread=False, timeout=_WAITED_FOR_S
+                address,
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=_WAITED_FOR_S,
+                cached_statements=_STATEMENTS_KEPT,
             )
             try:
                 if read_only:

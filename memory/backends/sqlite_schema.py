@@ -87,9 +87,14 @@ def texts(kinds: Iterable[str], every: Sequence[str], some: Sequence[str] = ()) 
     asked = [f'"{term}"' for term in every]
     if some:
         asked.append("(" + " OR ".join(f'"{term}"' for term in some) + ")")
-    tables = [TEXTS[kind] for kind in (dict.fromkeys(kinds) or TEXTS) if kind in TEXTS]
-    spelled = " UNION ALL ".join(f"SELECT rowid AS number FROM {table} WHERE {table} MATCH ?" for table in tables)
-    return spelled or "SELECT 0 AS number WHERE 0", [" AND ".join(asked)] * len(tables)
+    indexes = tables(kinds)
+    spelled = " UNION ALL ".join(f"SELECT rowid AS number FROM {table} WHERE {table} MATCH ?" for table in indexes)
+    return spelled or "SELECT 0 AS number WHERE 0", [" AND ".join(asked)] * len(indexes)
+
+
+def tables(kinds: Iterable[str]) -> list[str]:
+    """The text indexes of these kinds; of all for none."""
+    return [TEXTS[kind] for kind in (dict.fromkeys(kinds) or TEXTS) if kind in TEXTS]
 
 
 def in_order(query: Query, robot: int, *, alone: bool) -> tuple[str, str, list[Any]]:
@@ -149,6 +154,11 @@ def where(query: Query, robot: int, *, indexed: bool, walked: bool) -> tuple[str
 def names_few(query: Query) -> bool:
     """Does it name ids, a label, a subject or an object, of which there are few rows?"""
     return bool(query.ids) or any(name in _INDEXED for name, _ in query.equals)
+
+
+def padded(values: Sequence[Any]) -> list[Any]:
+    """The values, the last one repeated up to a power of two: few spellings of a statement, so it stays prepared."""
+    return [*values, *values[-1:] * ((1 << max(0, len(values) - 1).bit_length()) - len(values))]
 
 
 def listed(values: Sequence[object]) -> str:

@@ -24,7 +24,8 @@ from memory.vector_files import Space, VectorIndex
 
 WORD_POOL = 64  # newest records looked at for each word; more if the filters leave too few
 WORDS_ASKED = 16  # the longest question, in words; the rest of a longer one is not looked for
-CANDIDATES = 4  # vectors scored exactly for each answer wanted
+CANDIDATES = 2  # vectors scored exactly for each answer wanted; at least CANDIDATES_LEAST
+CANDIDATES_LEAST = 32
 EXACT_BELOW = 5_000  # so few candidates are rather compared all
 _FIRST_RADIUS_M, _LAST_RADIUS_M = 0.5, 1e5
 _PAGE = 1000
@@ -179,13 +180,13 @@ class Searching:
     def _newest_with(self, some: tuple[str, ...], pool: int) -> list[int]:
         """Row numbers that have all of the words, newest first."""
         expression = " AND ".join(f'"{term}"' for term in (*some, *self._terms))
-        numbers: list[int] = []
-        for kind in dict.fromkeys(self._query.kinds or schema.TEXTS):
-            if kind in schema.TEXTS:
-                table = schema.TEXTS[kind]
-                asked = f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rowid DESC LIMIT ?"
-                numbers += [number for (number,) in self._all(asked, [expression, pool])]
-        return sorted(numbers, reverse=True)[:pool]
+        tables = [
+            schema.TEXTS[kind] for kind in dict.fromkeys(self._query.kinds or schema.TEXTS) if kind in schema.TEXTS
+        ]
+        parts = (f"SELECT rowid FROM {one} WHERE {one} MATCH ? ORDER BY rowid DESC LIMIT ?" for one in tables)
+        asked = " UNION ALL ".join(f"SELECT * FROM ({part})" for part in parts)
+        found = self._all(asked, [expression, pool] * len(tables)) if tables else []
+        return sorted((number for (number,) in found), reverse=True)[:pool]
 
     # ---- by vector
 
@@ -201,7 +202,7 @@ class Searching:
             return []
         if self._query.exact or not limit or schema.names_few(self._query) or total <= limit:
             return self._all_by_vector(asked)
-        count = CANDIDATES * limit
+        count = max(CANDIDATES * limit, CANDIDATES_LEAST)
         for _ in range(4):
             found, whole = vectors.nearest(asked, self._query.vector, count)
             hits = self._best([int(number) for numbers in found for number in numbers])
@@ -217,7 +218,7 @@ class Searching:
         scored: list[tuple[float, int]] = []
         conditions, values = schema.where(self._query, self._robot, indexed=False, walked=False)
         start = "SELECT r.sequence, v.vector FROM vectors v CROSS JOIN records r ON r.sequence = v.sequence"
-        for page in _pages(numbers, schema.LISTED):
+        for page in map(schema.padded, _pages(numbers, 1 << 9)):
             asked = f"{start} WHERE v.number IN {schema.listed(page)} AND r.vector = v.number AND {conditions}"
             scored += self._scored(self._all(asked, [*page, *values]))
         return self._read_best(scored)
@@ -272,6 +273,7 @@ class Searching:
     def _numbered(self, page: Sequence[int]) -> list[Record]:
         """Those of these rows that match."""
         conditions, values = schema.where(self._query, self._robot, indexed=False, walked=False)
+        page = schema.padded(page)
         rest = f"WHERE r.sequence IN {schema.listed(page)} AND {conditions}"
         return list(self._examined("FROM records r", rest, [*page, *values]))
 
