@@ -4,7 +4,7 @@
 Neighbours: the four memories stage here and read through here; lifelong.py commits.
 Rules of the file: a read sees what the step has staged as if it were already written; what fails to commit because the
 store is unreachable stays staged for the next try; what the store refuses is dropped, so one bad record cannot block
-every later step.
+every later step; the quarantine keeps it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import replace
 from memory.backend import Backend, Batch, Found, Receipt, Retirement, current_of
 from memory.embedding import cosine
 from memory.errors import RejectedInput
+from memory.quarantine import Quarantine
 from memory.query import Query
 from memory.records import Record, Relation, Tally
 from memory.serialization import to_line
@@ -25,13 +26,17 @@ Follow = Callable[[Batch, Receipt], None]
 class Draft:
     """A backend of one robot, with the running step laid over it.
 
+    Args:
+        quarantine: Where refused records are set aside; one of its own if not given.
+
     Attributes:
         robot: Namespace; records of another one are refused.
         follow: Told of every batch that was committed, with its acknowledgement.
     """
 
-    def __init__(self, backend: Backend, robot: str) -> None:
+    def __init__(self, backend: Backend, robot: str, quarantine: Quarantine | None = None) -> None:
         self.robot = robot
+        self._quarantine = quarantine or Quarantine()
         self._backend = backend
         self.follow: Follow = _nobody
         self._clear()
@@ -57,8 +62,12 @@ class Draft:
             if record.robot != self.robot:
                 raise ValueError(f"{record.kind} {record.id!r} is of robot {record.robot!r}, not {self.robot!r}")
             if version in self._staged or version in fresh:
-                raise RejectedInput(f"version {record.version} of record {record.id!r} was already staged in this step")
-            to_line(record)
+                message = f"version {record.version} of record {record.id!r} was already staged in this step"
+                raise self._refused((record,), "staged twice", RejectedInput(message))
+            try:
+                to_line(record)
+            except RejectedInput as error:
+                raise self._refused((record,), "cannot be stored", error) from error
             fresh[version] = record
         first = self._backend.last_sequence() + len(self._staged) + 1
         for number, (version, record) in enumerate(fresh.items(), start=first):
@@ -74,7 +83,8 @@ class Draft:
         if known is None:
             self.stage(record)
         elif replace(known, sequence=0, recorded_ns=0) != replace(record, sequence=0, recorded_ns=0, retired_ns=None):
-            raise RejectedInput(f"{record.kind} {record.id!r} was already kept, and was different")
+            message = f"{record.kind} {record.id!r} was already kept, and was different"
+            raise self._refused((record,), "kept before, and different", RejectedInput(message))
 
     def retire(self, *versions: Retirement) -> None:
         """Stop believing versions, stored or staged."""
@@ -82,7 +92,10 @@ class Draft:
 
     def count(self, tally: Tally) -> None:
         """Put a counter in place of the stored one."""
-        to_line(tally)
+        try:
+            to_line(tally)
+        except RejectedInput as error:
+            raise self._refused((tally,), "cannot be stored", error) from error
         self._tallies[tally.record_id] = tally
 
     def get(self, *ids: str) -> dict[str, Record]:
@@ -167,9 +180,9 @@ class Draft:
         batch = Batch(records=records, retire=tuple(self._retired), tallies=tuple(self._tallies.values()), key=key)
         try:
             receipt = self._backend.write(batch)
-        except RejectedInput:
+        except RejectedInput as error:
             self._clear()
-            raise
+            raise self._refused((*records, *batch.tallies), "refused by the store", error) from None
         self._clear()
         self.follow(batch, receipt)
         return receipt
@@ -182,6 +195,13 @@ class Draft:
         self._staged: dict[Retirement, Record] = {}
         self._retired: dict[Retirement, None] = {}
         self._tallies: dict[str, Tally] = {}
+
+    def _refused(self, entries: tuple[Record | Tally, ...], reason: str, error: RejectedInput) -> RejectedInput:
+        for entry in entries:
+            stamp_ns = entry.last_seen_ns if isinstance(entry, Tally) else entry.valid_from_ns
+            self._quarantine.set_aside(entry, reason, str(error), stamp_ns)
+        self._quarantine.sync()
+        return error
 
     def _shows(self, record: Record, query: Query) -> bool:
         return query.history or _version(record) not in self._retired

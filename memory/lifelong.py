@@ -32,9 +32,10 @@ from memory.instants import spell
 from memory.past import AsOf
 from memory.pictures import Pictures
 from memory.provenance import DEPTH, Explanation, explain
+from memory.quarantine import Quarantine
 from memory.recall import recall
 from memory.records import Cue, Episode, Event, Instance, Lesson, Place, Positioned, Recall, Record, Relation, Tally
-from memory.registry import open_backend
+from memory.registry import open_backend, quarantine_of
 from memory.searching import Memory, Shared
 from memory.semantic import SemanticMemory
 from memory.spatial import SpatialMemory
@@ -60,6 +61,7 @@ class LifelongMemory:
         memories: Which of MEMORIES exist.
         blobs: Where pictures are kept; None = nowhere.
         encoder: Finds by meaning what cues say in words; None = by words alone.
+        quarantine: Where refused input is kept; one in this process alone if not given.
 
     Attributes:
         backend: The store, for people, exports and followers; the step's writes are not in it before `commit`.
@@ -68,6 +70,7 @@ class LifelongMemory:
         enrichment: Gives vectors to what has none, whenever somebody calls its `work`; None without an encoder.
         familiarity: Whether something was seen before, in microseconds; of what an earlier process wrote it knows as
             far as somebody let it `follow` the store.
+        quarantine: What was refused; who catches RejectedInput before there is a record sets the raw input aside here.
 
     Raises:
         ValueError: a name in memories is not one of MEMORIES.
@@ -85,6 +88,7 @@ class LifelongMemory:
         memories: Collection[str] = MEMORIES,
         encoder: Encoder | None = None,
         blobs: Blobs | None = None,
+        quarantine: Quarantine | None = None,
     ) -> None:
         unknown = sorted(set(memories) - set(MEMORIES))
         if unknown:
@@ -93,7 +97,8 @@ class LifelongMemory:
         self.robot = robot
         self.began_with = backend.counts().records
         self._memories = frozenset(memories)
-        self._draft = Draft(backend, robot)
+        self.quarantine = quarantine or Quarantine()
+        self._draft = Draft(backend, robot, self.quarantine)
         self.pictures = Pictures(backend, self._draft, blobs)
         self.encoder = encoder
         self.familiarity = Familiarity(robot)
@@ -134,7 +139,8 @@ class LifelongMemory:
         try:
             folder = blob_folder or (f"{url[10:]}.blobs" if url.startswith("sqlite:///") else "")
             blobs = Blobs(Path(folder), budget_bytes=blob_budget_bytes) if folder else None
-            memory = cls(backend, robot=robot, memories=memories, encoder=encoder, blobs=blobs)
+            quarantine = Quarantine(path=quarantine_of(url))
+            memory = cls(backend, robot=robot, memories=memories, encoder=encoder, blobs=blobs, quarantine=quarantine)
             memory.pictures.reconcile()
             if memory.began_with and not continue_:
                 raise StoreNotEmpty(f"{url} holds {memory.began_with} records of an earlier run; --continue is needed")

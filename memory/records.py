@@ -18,6 +18,8 @@ from typing import ClassVar
 from memory.errors import RejectedInput
 from memory.geometry import CAMERA_OPTICAL, FRAMES, MAP, Pose, Vector, finite
 
+NAME_LETTERS = 512  # of an id or a namespace: what every store can make a unique index of
+
 
 class Source(str, Enum):
     """How a record came to be believed."""
@@ -236,8 +238,10 @@ class Record:
     encoder: str = ""
 
     def __post_init__(self) -> None:
-        if not self.id:
-            raise RejectedInput(f"{self.kind} of {self.robot!r} at {self.valid_from_ns}: empty id")
+        _check_names(self.kind, self.id, self.robot)
+        for stamp in (self.valid_from_ns, self.valid_to_ns):
+            if not isinstance(stamp, int | None):
+                raise RejectedInput(f"{self.kind} {self.id!r}: {stamp!r} is no integer of ns (instants.instant_ns)")
         if self.valid_from_ns <= 0:
             raise RejectedInput(f"{self.kind} {self.id!r}: stamp {self.valid_from_ns} ns is unset or before the epoch")
         if self.valid_to_ns is not None and self.valid_to_ns < self.valid_from_ns:
@@ -266,6 +270,8 @@ class Positioned(Record):
 
     def __post_init__(self) -> None:
         Record.__post_init__(self)
+        if len(self.position_m) != 3 or len(self.size_m) != 3 or min(self.size_m) < 0:
+            raise RejectedInput(f"{self.kind} {self.id!r}: {self.position_m} and {self.size_m} are no place and size")
         if not finite((*self.position_m, *self.size_m)):
             raise RejectedInput(f"{self.kind} {self.id!r}: position {self.position_m} is not finite")
         if self.frame_id != MAP:
@@ -397,6 +403,11 @@ class Tally:
     misses: int = 0
     uses: int = 0
     last_used_ns: int = 0
+
+    def __post_init__(self) -> None:
+        _check_names("tally", self.record_id, self.robot)
+        if min(self.sightings, self.misses, self.uses, self.last_seen_ns, self.last_used_ns) < 0:
+            raise RejectedInput(f"tally of {self.record_id!r}: a count or stamp is negative ({self})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -679,6 +690,12 @@ class Cue:
     def __post_init__(self) -> None:
         if self.vector and not self.encoder:
             raise ValueError(f"a cue's vector of {len(self.vector)} bytes needs the id of its encoder")
+        if self.near_m is not None and (len(self.near_m) != 3 or not finite(self.near_m)):
+            raise RejectedInput(f"a cue near {self.near_m}: that is no place")
+        if not self.deadline_s >= 0 or self.k < 0 or self.record_budget < 0:
+            raise RejectedInput(f"a cue with k {self.k}, deadline {self.deadline_s} s, budget {self.record_budget}")
+        if self.since_ns is not None and self.until_ns is not None and self.until_ns < self.since_ns:
+            raise RejectedInput(f"a cue from {self.since_ns} until {self.until_ns} ns, which is before")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -710,3 +727,12 @@ class Recall:
     examined: int = 0
     notes: tuple[str, ...] = ()
     nearest: float | None = None
+
+
+def _check_names(kind: str, record_id: str, robot: str) -> None:
+    if not record_id or not robot:
+        raise RejectedInput(f"{kind} {record_id!r} of {robot!r}: empty {'id' if robot else 'namespace'}")
+    if len(record_id) > NAME_LETTERS or len(robot) > NAME_LETTERS:
+        raise RejectedInput(
+            f"{kind} {record_id[:40]!r} of {robot[:40]!r}: an id or a namespace has at most {NAME_LETTERS} letters"
+        )

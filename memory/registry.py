@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from memory.backend import Backend, Clock
 from memory.errors import StoreUnavailable
@@ -50,6 +51,22 @@ def open_backend(url: str, clock: Clock, *, read_only: bool = False) -> Backend:
         raise ValueError(f"no memory backend for scheme {scheme!r} in {url!r}; known: {known}")
     factory: Factory = others[scheme].load()
     return factory(url, clock, read_only)
+
+
+def file_of(url: str) -> Path | None:
+    """The file of a store that is one; None for a store that has none here, and for what is no URL.
+
+    >>> file_of("sqlite:///robot.db").name, file_of("memory://")
+    ('robot.db', None)
+    """
+    path = url.removeprefix("sqlite:///")
+    return Path(path) if path and path != url else None
+
+
+def quarantine_of(url: str) -> Path | None:
+    """Where what a store's owner refused is kept: `<store>.quarantine.jsonl`; None for a store that is no file."""
+    path = file_of(url)
+    return path.with_name(path.name + ".quarantine.jsonl") if path else None
 
 
 def _open_in_memory(url: str, clock: Clock, read_only: bool) -> Backend:

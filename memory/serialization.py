@@ -3,7 +3,8 @@
 
 Neighbours: backends keep a record as its line; lifelong.py exports with `export`, `load` fills an empty store again.
 Rules of the file: one record has one spelling (sorted keys, no spaces, UTF-8); a line names its kind, never a Python
-path; what has no true spelling (NaN, a lone surrogate, an integer beyond 64 bits) is refused.
+path; what has no true spelling (NaN, a lone surrogate, an integer beyond 64 bits) is refused, and so is a text beyond
+TEXT_LETTERS: a recall brings whole records, and a store's index and a message have to hold each of its words.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from memory.errors import RejectedInput, StoreCorrupt, StoreTooNew
 from memory.records import RECORD_KINDS, Record, Source, Tally
 
 FORMAT = 2  # 1 spelled an embedding as a list of numbers, and tallies had no uses
+TEXT_LETTERS = 2**20  # of one text of a record, or of all in one list; what is longer belongs into a file, as evidence
 _LARGEST = 2**63 - 1
 _FIELDS = {kind: tuple(f.name for f in fields(cls)) for kind, cls in RECORD_KINDS.items()}
 # What `stored` leaves out; changing a record's default changes what such lines mean and needs a new store format.
@@ -152,10 +154,22 @@ def _encode(spelled: dict[str, Any]) -> str:
         line.encode()
     except ValueError as error:  # NaN or infinity; a lone surrogate
         raise RejectedInput(f"{spelled['kind']} {_name(spelled)!r} cannot be stored: {error}") from error
+    if len(line) > TEXT_LETTERS:
+        _check_lengths(spelled)
     for name, value in spelled.items():
         if isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
             raise RejectedInput(f"{spelled['kind']} {_name(spelled)!r}: {name} {value} does not fit 64 bits")
     return line
+
+
+def _check_lengths(spelled: dict[str, Any]) -> None:
+    for name, value in spelled.items():
+        texts = value if isinstance(value, tuple) else (value,)
+        letters = sum(len(text) for text in texts if isinstance(text, str))
+        if letters > TEXT_LETTERS and name != "embedding":
+            raise RejectedInput(
+                f"{spelled['kind']} {_name(spelled)!r}: {name} has {letters} letters, at most {TEXT_LETTERS} are kept"
+            )
 
 
 def _name(spelled: dict[str, Any]) -> object:

@@ -73,6 +73,7 @@ class Hippocampus:
     def encode(self, percepts: Percepts, result: StepResult | None) -> None:
         """Take in one step: what was done, what was seen, what was missing. One commit."""
         self.notebook.turn_to(percepts.stamp_ns)
+        self.notebook.set_aside(percepts)
         if result is not None:
             self._take_result(percepts, result)
         if percepts.map_from_camera is not None:

@@ -52,6 +52,15 @@ class Notebook:
             looks = [e for e in temporal.events(name=LOOKED, since_ns=self.now_ns - DAY_NS, k=500) if e.text == map_id]
         return instances, relations, looks
 
+    def set_aside(self, percepts: Percepts) -> None:
+        """Keep what the thalamus refused beside the store."""
+        if self.memory is None:
+            return
+        for sentence in percepts.rejected:
+            label, _, reason = sentence.rpartition(": ")
+            raw = {"label": label, "sequence": percepts.sequence, "map_id": percepts.map_id}
+            self.memory.quarantine.set_aside(raw, reason, sentence, percepts.stamp_ns)
+
     def relation(self, subject: str, predicate: str, value: str, source: Source, evidence: str) -> Relation:
         """A relation of this map, true from now; made, not written."""
         key = f"{self.robot}|{subject}|{predicate}|{value}|{self.now_ns}"
