@@ -96,7 +96,7 @@ setup(
             *(f"{name} = {module}:main" for name, module in NODES.items()),
         ],
         # Each value is a function that is given the typer application and adds its command to it.
-        f"{NAME}.commands": ["run = sim.cli:register"],
+        f"{NAME}.commands": ["memory = memory.cli:register", "run = sim.cli:register"],
         "gymnasium.envs": [f"{NAME} = sim.gym_environment:register_envs"],  # gymnasium 1.x waits for the import instead
     },
     classifiers=[

@@ -99,6 +99,7 @@ class StoreCounts:
     tallies: int
     by_kind: tuple[tuple[str, int], ...]
     vectors: int = 0
+    by_encoder: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +109,13 @@ class StoreSizes:
     Attributes:
         rows_bytes, index_bytes: On disk; 0 for a store without files here.
         unindexed: Vectors that are searched one by one because the index has not taken them in yet.
+        format: Number of its layout, as migrations count it; 0 for a store without one.
     """
 
     rows_bytes: int = 0
     index_bytes: int = 0
     unindexed: int = 0
+    format: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ Rules of the file: one step is one commit; a memory that was left out is neither
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Collection, Iterable
 from concurrent.futures import Executor
@@ -25,7 +24,7 @@ from memory.encoders import Encoder, embed
 from memory.enrichment import Enrichment
 from memory.episodic import EpisodicMemory
 from memory.erasure import Erasure, Region, forget
-from memory.errors import StoreError, StoreNotEmpty, StoreUnavailable
+from memory.errors import StoreError, StoreNotEmpty
 from memory.familiarity import Familiarity
 from memory.forgetting import Activity
 from memory.instants import spell
@@ -298,18 +297,7 @@ class LifelongMemory:
         Raises:
             StoreUnavailable: the file cannot be written.
         """
-        target = Path(path)
-        partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
-        try:
-            with partial.open("w", encoding="utf-8", newline="\n") as out:
-                count = serialization.export(self.backend, out)
-                out.flush()
-                os.fsync(out.fileno())
-            os.replace(partial, target)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise StoreUnavailable(f"cannot export to {target}: {error.strerror}") from error
-        return count
+        return serialization.export_file(self.backend, Path(path))
 
     def _need_committed(self, what: str) -> None:
         if self._draft:

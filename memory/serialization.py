@@ -12,14 +12,16 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import os
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Any, TextIO
 
 from memory.backend import Backend
 from memory.embedding import pack
-from memory.errors import RejectedInput, StoreCorrupt, StoreTooNew
+from memory.errors import RejectedInput, StoreCorrupt, StoreTooNew, StoreUnavailable
 from memory.records import RECORD_KINDS, Record, Source, Tally
 
 FORMAT = 2  # 1 spelled an embedding as a list of numbers, and tallies had no uses
@@ -87,15 +89,40 @@ def from_line(line: str, retired_ns: int | None = None, embedding: bytes | None 
         raise StoreCorrupt(f"not a record: {line[:120]!r} ({error})") from error
 
 
-def export(backend: Backend, out: TextIO) -> int:
+def export(backend: Backend, out: TextIO, progress: Callable[[int], None] | None = None) -> int:
     """Write a whole store as lines: a header, every version in log order, then every tally; returns the line count.
 
     Two stores that were fed the same input write the same bytes.
+
+    Args:
+        progress: Told the number of lines after each.
     """
     count = 0
     for line in _lines(backend):
         out.write(line + "\n")
         count += 1
+        if progress:
+            progress(count)
+    return count
+
+
+def export_file(backend: Backend, target: Path, progress: Callable[[int], None] | None = None) -> int:
+    """Export into a file, which appears whole or not at all; returns the line count.
+
+    Raises:
+        StoreUnavailable: the file cannot be written.
+    """
+    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("w", encoding="utf-8", newline="\n") as out:
+            count = export(backend, out, progress)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(partial, target)
+    except OSError as error:
+        raise StoreUnavailable(f"cannot export to {target}: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
     return count
 
 

@@ -159,8 +159,9 @@ class InMemoryBackend:
         records = self._log.values()
         kinds = Counter(record.kind for record in records)
         current = sum(record.retired_ns is None for record in records)
-        vectors = sum(bool(record.embedding) for record in records)
-        return StoreCounts(len(records), current, len(self._tallies), tuple(sorted(kinds.items())), vectors)
+        encoders = Counter(record.encoder for record in records if record.embedding)
+        by_kind, by_encoder = tuple(sorted(kinds.items())), tuple(sorted(encoders.items()))
+        return StoreCounts(len(records), current, len(self._tallies), by_kind, encoders.total(), by_encoder)
 
     def sizes(self) -> StoreSizes:
         self._need_open()

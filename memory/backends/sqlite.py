@@ -197,17 +197,17 @@ class SqliteBackend:
         names = {number: kind for kind, number in schema.KINDS.items()}
         kinds = self._rows("SELECT kind, count(*) FROM records GROUP BY kind", ())
         by_kind = tuple(sorted((names[number], count) for number, count in kinds))
-        (tallies,), (vectors,) = self._rows(
-            "SELECT count(*) FROM tallies UNION ALL SELECT coalesce(sum(rows), 0) FROM spaces", ()
-        )
-        return StoreCounts(records, current, tallies, by_kind, vectors)
+        ((tallies,),) = self._rows("SELECT count(*) FROM tallies", ())
+        asked = "SELECT encoder, sum(rows) FROM spaces WHERE rows > 0 GROUP BY encoder ORDER BY encoder"
+        encoders = tuple(self._rows(asked, ()))
+        return StoreCounts(records, current, tallies, by_kind, sum(n for _, n in encoders), encoders)
 
     def sizes(self) -> StoreSizes:
         self._need_open()
         files = [self._path, self._path.with_name(self._path.name + "-wal")]
         index = self._vector_index()
         on_disk = sum(file.stat().st_size for file in files if file.is_file())
-        return StoreSizes(on_disk, index.files_bytes(), index.unindexed)
+        return StoreSizes(on_disk, index.files_bytes(), index.unindexed, schema.FORMAT)
 
     def forget(self, robot: str, ids: tuple[str, ...]) -> int:
         gone = 0
@@ -440,6 +440,8 @@ class SqliteBackend:
             self._need_open()
             source, copy = self._connect(read_only=True), sqlite3.connect(partial)
             try:
+                source.execute("BEGIN")  # one snapshot: without it every write beside the copying begins it anew
+                source.execute("SELECT 1 FROM last").fetchone()
                 source.backup(copy, pages=_BACKUP_PAGES)
             finally:
                 copy.close()

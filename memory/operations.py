@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What people do with a store from outside: look at it, erase from it, embed it again.
+
+Neighbours: cli.py asks for these, copies.py makes copies and brings them back, registry.py opens; nothing here prints.
+Rules of the file: a store that is not there is never made by looking at it; whatever was begun and killed can be begun
+again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Protocol
+
+from memory.backend import Backend, Capability, Clock, StoreCounts, StoreSizes
+from memory.errors import RejectedInput, StoreError, StoreUnavailable
+from memory.quarantine import Quarantine
+from memory.query import text_of
+from memory.records import Record
+from memory.registry import file_of, open_backend, quarantine_of
+
+Told = Callable[[int], None]
+ENCODERS = "neuraxis.encoders"  # entry point group: name -> a callable () -> Encoder
+BACKLOG = 20_000  # vectors waiting for the index, up to which recall is promised to stay in its figure
+RECORDS = 1_000_000  # in one store, up to which it was measured
+WAITING_BYTES = 256 * 2**20  # of the write-ahead log
+_AT_ONCE = 64
+
+
+@contextmanager
+def opened(url: str, clock: Clock = time.time_ns, *, to_write: bool = False) -> Iterator[Backend]:
+    """A store that exists, to read beside its writer, or to be its only writer.
+
+    Raises:
+        RejectedInput: the URL names no store, or one that ends with this process.
+        StoreError: it is not there, or cannot be opened.
+    """
+    file = file_of(url)
+    if file is not None and not file.is_file():
+        raise StoreUnavailable(f"there is no store at {file}")
+    with made(url, clock, to_write=to_write) as backend:
+        yield backend
+
+
+@contextmanager
+def made(url: str, clock: Clock = time.time_ns, *, to_write: bool = True) -> Iterator[Backend]:
+    """Likewise, and one that is not there yet begins empty."""
+    try:
+        backend = open_backend(url, clock, read_only=not to_write)
+    except ValueError as error:
+        raise RejectedInput(str(error)) from error
+    try:
+        if Capability.REOPENS not in backend.capabilities:
+            raise RejectedInput(f"{url} ends with this command: there is nothing to keep")
+        yield backend
+    finally:
+        backend.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What a store holds and weighs, for people.
+
+    Attributes:
+        log_bytes, blobs_bytes, free_bytes: Write-ahead log, pictures and room on the disk; 0 without files here.
+        quarantine: How often each reason occurred; None for a store without files here.
+        warnings: One sentence for each limit that is near.
+    """
+
+    robots: tuple[str, ...]
+    counts: StoreCounts
+    sizes: StoreSizes
+    last_sequence: int
+    audits: int
+    log_bytes: int = 0
+    blobs_bytes: int = 0
+    free_bytes: int = 0
+    quarantine: dict[str, int] | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def stats(backend: Backend, url: str) -> Stats:
+    """How the store stands now."""
+    file, kept = file_of(url), quarantine_of(url)
+    log = blobs = free = 0
+    if file is not None:
+        wal, pictures = beside(file, "-wal"), beside(file, ".blobs")
+        log = wal.stat().st_size if wal.is_file() else 0
+        blobs = sum(one.stat().st_size for one in pictures.rglob("*") if one.is_file())
+        free = shutil.disk_usage(file.absolute().parent).free
+    counts, sizes = backend.counts(), backend.sizes()
+    warnings = tuple(_warnings(counts, sizes, log, blobs, free if file else None))
+    refused = dict(Quarantine(path=kept).counts) if kept else None
+    last, audits = backend.last_sequence(), len(backend.audits())
+    return Stats(backend.robots(), counts, sizes, last, audits, log, blobs, free, refused, warnings)
+
+
+def _warnings(counts: StoreCounts, sizes: StoreSizes, log: int, blobs: int, free: int | None) -> Iterator[str]:
+    whole = sizes.rows_bytes + sizes.index_bytes + blobs
+    if free is not None and free < whole:
+        yield f"the disk has {free} bytes free, less than the store's own {whole}: no backup and no migration would fit"
+    if sizes.unindexed >= BACKLOG:
+        yield f"{sizes.unindexed} vectors wait for the index and are compared one by one; rebuild takes them in"
+    if counts.records >= RECORDS:
+        yield f"{counts.records} records; the figures of speed are promised up to {RECORDS}"
+    if log >= WAITING_BYTES:
+        yield f"the write-ahead log has {log} bytes: a reader keeps an old state open"
+    if len(counts.by_encoder) > 1:
+        names = " and ".join(name for name, _ in counts.by_encoder)
+        yield f"vectors of {names} are mixed, so recall by meaning is refused; reembed makes them one"
+
+
+def beside(file: Path, suffix: str) -> Path:
+    """What lies beside a store's file."""
+    return file.with_name(file.name + suffix)
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What is to be erased, or was: ids, and, once it is erased, their rows; the token is for the second call."""
+
+    records: int
+    token: str = ""
+    rows: int = 0
+
+
+def erase(backend: Backend, robot: str, about: str, token: str = "") -> Erasure:
+    """Erase one thing, person or record, what speaks of it and what rests on that. Two calls: count, then token.
+
+    Raises:
+        RejectedInput: the token is not for this erasure as the store stands now; nothing is erased.
+    """
+    every = [record for record in backend.changes() if record.robot == robot]
+    found = {record.id for record in every if _speaks(record, about)}
+    grown = -1
+    while grown != len(found):
+        grown = len(found)
+        found |= {record.id for record in every if found & {*record.evidence, record.cause}}
+    ids = tuple(sorted(found))
+    spelled = "|".join((robot, *ids, str(backend.last_sequence())))
+    right = hashlib.blake2s(spelled.encode()).hexdigest()[:16] if ids else ""
+    if not token:
+        return Erasure(len(ids), right)
+    if token != right:
+        raise RejectedInput(f"token {token!r} is not for this erasure as the store stands now; ask without it first")
+    return Erasure(len(ids), "", backend.forget(robot, ids))
+
+
+def _speaks(record: Record, about: str) -> bool:
+    named = [getattr(record, name, "") for name in ("id", "alias", "subject", "object", "place_id")]
+    return about in named or about in getattr(record, "subjects", ())
+
+
+class Encoder(Protocol):
+    """Text in, vectors out; `id` is name and revision."""
+
+    @property
+    def id(self) -> str:
+        """Name and revision, such as "minilm-l6-v2-int8@1"."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> list[bytes]:
+        """One vector for each text, float32, little-endian."""
+        ...
+
+
+def encoder_of(name: str) -> Encoder:
+    """The encoder of a name.
+
+    Raises:
+        RejectedInput: there is none.
+    """
+    known = {point.name: point for point in entry_points(group=ENCODERS)}
+    if name not in known:
+        raise RejectedInput(f"no encoder is called {name!r}; there are {', '.join(sorted(known)) or 'none installed'}")
+    encoder: Encoder = known[name].load()()
+    return encoder
+
+
+def reembed(backend: Backend, encoder: Encoder, told: Told) -> int:
+    """Give every record with words a vector of this encoder; returns how many got one.
+
+    What has one already is left alone, so that it may be killed anywhere and begun anew.
+
+    Args:
+        told: Sequence up to which all is done.
+
+    Raises:
+        StoreUnavailable: the encoder gave something else than a vector for each text.
+    """
+    done, waiting = 0, list[Record]()
+    for record in backend.changes():
+        if record.encoder != encoder.id and text_of(record).strip():
+            waiting.append(record)
+        if len(waiting) == _AT_ONCE:
+            done += _embed(backend, encoder, waiting)
+            waiting.clear()
+            told(record.sequence)
+    return done + _embed(backend, encoder, waiting)
+
+
+def _embed(backend: Backend, encoder: Encoder, records: list[Record]) -> int:
+    vectors = encoder.encode([text_of(record) for record in records]) if records else []
+    if len(vectors) != len(records):
+        raise StoreUnavailable(f"encoder {encoder.id} gave {len(vectors)} vectors for {len(records)} texts")
+    both = list(zip(records, vectors, strict=True))
+    try:
+        return sum(
+            backend.embed(robot, encoder.id, {(r.id, r.version): v for r, v in both if r.robot == robot})
+            for robot in dict.fromkeys(record.robot for record in records)
+        )
+    except RejectedInput as error:
+        raise StoreError(f"encoder {encoder.id}: {error}") from error
