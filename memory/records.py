@@ -19,6 +19,7 @@ from memory.errors import RejectedInput
 from memory.geometry import CAMERA_OPTICAL, FRAMES, MAP, Pose, Vector, finite
 
 NAME_LETTERS = 512  # of an id or a namespace: what every store can make a unique index of
+CUE_LETTERS = 65_536  # of a question: what can be cut into words within its deadline
 
 
 class Source(str, Enum):
@@ -692,6 +693,9 @@ class Cue:
             raise ValueError(f"a cue's vector of {len(self.vector)} bytes needs the id of its encoder")
         if self.near_m is not None and (len(self.near_m) != 3 or not finite(self.near_m)):
             raise RejectedInput(f"a cue near {self.near_m}: that is no place")
+        letters = len(self.text) + len(self.label) + len(self.subject)
+        if letters > CUE_LETTERS:
+            raise RejectedInput(f"a cue of {letters} letters; it may have {CUE_LETTERS}")
         if not self.deadline_s >= 0 or self.k < 0 or self.record_budget < 0:
             raise RejectedInput(f"a cue with k {self.k}, deadline {self.deadline_s} s, budget {self.record_budget}")
         if self.since_ns is not None and self.until_ns is not None and self.until_ns < self.since_ns:
@@ -730,8 +734,8 @@ class Recall:
 
 
 def _check_names(kind: str, record_id: str, robot: str) -> None:
-    if not record_id or not robot:
-        raise RejectedInput(f"{kind} {record_id!r} of {robot!r}: empty {'id' if robot else 'namespace'}")
+    if not record_id:
+        raise RejectedInput(f"{kind} of {robot!r}: empty id")
     if len(record_id) > NAME_LETTERS or len(robot) > NAME_LETTERS:
         raise RejectedInput(
             f"{kind} {record_id[:40]!r} of {robot[:40]!r}: an id or a namespace has at most {NAME_LETTERS} letters"
