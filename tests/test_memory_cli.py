@@ -1,108 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`neuraxis memory`: every command over a real store, its JSON parsed, and what it refuses."""
+"""`neuraxis memory`: looking and correcting over a real store, its JSON parsed, and what it refuses."""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from importlib import metadata
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from brain_nodes import cli
 from memory import operations
 from memory.backend import Batch
-from memory.cli import register
 from memory.embedding import pack
 from memory.lifelong import LifelongMemory
 from memory.query import Query
-from memory.records import Event, Instance, Place, Relation, Source
-from memory.samples import START_NS, S, mug
-from memory.testing import exported
+from memory.samples import START_NS, mug
+from tests.conftest import Ran, refused, text_of
 
 ROOT = Path(__file__).parents[1]
 NOW = "2026-01-01T01:00:00Z"
-DAY_S = 24 * 3600
-
-if "memory" not in {point.name for point in metadata.entry_points(group=cli.GROUP)}:  # a checkout not installed
-    register(cli.app)
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What became of one command."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def answer(self) -> dict[str, Any]:
-        """The JSON object on stdout, which must be all there is."""
-        assert self.code == 0, self.err
-        (line,) = self.out.splitlines()
-        answer = json.loads(line)
-        assert isinstance(answer, dict)
-        return answer
 
 
 @pytest.fixture
-def neuraxis(monkeypatch, capsys) -> Callable[..., Ran]:
-    """The console script, in this process."""
-    monkeypatch.setenv("COLUMNS", "160")
-
-    def command(*arguments: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["neuraxis", "memory", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        printed = capsys.readouterr()
-        return Ran(ended.value.code or 0, printed.out, printed.err)
-
-    return command
+def neuraxis(memory_command):
+    return memory_command
 
 
 @pytest.fixture
-def url(tmp_path) -> str:
-    """A day in a kitchen: a mug that moved, a person's habit, a lesson, a look; something refused."""
-    address = f"sqlite:///{tmp_path}/robot.db"
-    with LifelongMemory.open(address, clock=lambda: START_NS) as memory:
-        memory.spatial.add_place(Place(id="kitchen", label="room", name="kitchen", position_m=(0, 0, 0),
-                                       valid_from_ns=START_NS))  # fmt: skip
-        memory.spatial.see(mug("mug-1"))
-        memory.commit()
-        memory.spatial.see(mug("mug-1", at_ns=START_NS + 60 * S, x=2.0))
-        memory.spatial.relate(Relation(id="r", subject="mug-1", predicate="inside", object="sink",
-                                       valid_from_ns=START_NS + 60 * S, evidence=("look-1",)))  # fmt: skip
-        memory.temporal.note(Event(id="look-1", name="looked", text="looked at the [bold]sink\x1b[2J",
-                                   valid_from_ns=START_NS + 60 * S, subjects=("mug-1",)))  # fmt: skip
-        memory.semantic.tell(Relation(id="x", subject="Sam", predicate="likes", object="coffee at nine",
-                                      source=Source.TOLD, valid_from_ns=START_NS))  # fmt: skip
-        memory.semantic.learn("where", "mug", "sink", True, START_NS + 60 * S, evidence=("look-1",))
-        memory.quarantine.set_aside({"depth_m": float("nan")}, "not finite")
-        memory.commit()
-    return address
-
-
-def refused(ran: Ran, offending: str) -> None:
-    """Exit code 2, nothing on stdout, one sentence on stderr that says what was wrong."""
-    assert (ran.code, ran.out.strip()) == (2, ""), ran
-    (sentence,) = [line for line in ran.err.splitlines() if line.strip()]
-    assert sentence.startswith("neuraxis: ")
-    assert offending in sentence, sentence
-
-
-def text_of(url: str) -> str:
-    """The whole store as lines."""
-    with operations.opened(url) as backend:
-        return exported(backend)
+def url(kitchen):
+    return kitchen
 
 
 # ---------------------------------------------------------------- looking
@@ -188,133 +116,6 @@ def test_looking_works_beside_a_running_robot_and_writing_says_who_holds_it(neur
         assert neuraxis("backup", url, tmp_path / "copy.db", "--json").code == 0
         for writing in (("rebuild", url), ("restore", url, tmp_path / "copy.db", "--replace")):
             refused(neuraxis(*writing), "held by another writer: pid")
-
-
-# ---------------------------------------------------------------- copies
-
-
-def test_an_export_comes_back_equal_and_only_into_an_empty_store(neuraxis, url, tmp_path):
-    first, second = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
-    told = neuraxis("export", url, first, "--json").answer
-    assert told["lines"] == len(first.read_text().splitlines())
-    copy = f"sqlite:///{tmp_path}/copy.db"
-    assert neuraxis("import", copy, first, "--json").answer["records"] == 8
-    neuraxis("export", copy, second)
-    assert first.read_bytes() == second.read_bytes() == text_of(url).encode()
-    refused(neuraxis("import", copy, first), "written before")
-    assert not list(tmp_path.glob("*.partial"))
-
-
-def test_a_broken_export_is_refused_by_its_line_and_imports_nothing(neuraxis, url, tmp_path):
-    file = tmp_path / "export.jsonl"
-    neuraxis("export", url, file)
-    lines = file.read_bytes().splitlines(keepends=True)
-    for broken, said in ((b"{}\n", "line 5"), (b"\xff\xfe\n", "no export")):
-        file.write_bytes(b"".join([*lines[:4], broken, *lines[5:]]))
-        copy = f"sqlite:///{tmp_path}/copy-{said[:4]}.db"
-        refused(neuraxis("import", copy, file), said)
-        assert neuraxis("stats", copy, "--json").answer["records"] == 0
-
-
-def test_an_export_beside_a_writer_is_of_one_moment(neuraxis, url, tmp_path):
-    """Every version of the moving mug but the last is retired, in whatever state the writer is meanwhile."""
-    with writing(url):
-        for n in range(3):
-            neuraxis("export", url, tmp_path / f"{n}.jsonl", "--json")
-            lines = map(json.loads, (tmp_path / f"{n}.jsonl").read_text().splitlines()[1:])
-            cart = [line for line in lines if line.get("id") == "cart"]
-            open_ended = [v for v in cart if v["retired_ns"] is None and v["valid_to_ns"] is None]
-            assert len(open_ended) == 1
-
-
-def test_a_backup_beside_a_busy_writer_ends_and_is_whole(neuraxis, url, tmp_path):
-    with writing(url):
-        neuraxis("backup", url, tmp_path / "copy.db", "--json")
-    copy = f"sqlite:///{tmp_path}/copy.db"
-    assert neuraxis("verify", copy, "--json").answer["ok"] is True
-    assert text_of(url).startswith(text_of(copy)[:200])
-
-
-class writing:
-    """A robot whose cart never stands still."""
-
-    def __init__(self, url: str) -> None:
-        self.memory = LifelongMemory.open(url, clock=lambda: START_NS, continue_=True)
-        self.begun, self.stop = threading.Event(), threading.Event()
-        self.thread = threading.Thread(target=self.work)
-
-    def work(self) -> None:
-        n = 0
-        while not self.stop.is_set():
-            n += 1
-            self.memory.spatial.see(Instance(id="cart", label="cart", position_m=(float(n), 0, 0),
-                                             valid_from_ns=START_NS + n * S))  # fmt: skip
-            self.memory.commit()
-            self.begun.set()
-
-    def __enter__(self) -> None:
-        self.thread.start()
-        assert self.begun.wait(10)
-
-    def __exit__(self, *_: object) -> None:
-        self.stop.set()
-        self.thread.join()
-        self.memory.close()
-
-
-def test_a_backup_is_brought_back_and_what_it_replaces_is_kept(neuraxis, url, tmp_path):
-    before = text_of(url)
-    neuraxis("backup", url, tmp_path / "copy.db")
-    with operations.opened(url, to_write=True) as backend:
-        backend.write(Batch(records=(mug("later"),)))
-    after = text_of(url)
-    refused(neuraxis("restore", url, tmp_path / "copy.db"), "holds 9 records; --replace")
-    assert text_of(url) == after
-    told = neuraxis("restore", url, tmp_path / "copy.db", "--replace", "--json").answer
-    assert told["records"] == 8
-    assert text_of(url) == before
-    assert text_of(f"sqlite:///{told['aside']}") == after
-    kept = {path.name for path in tmp_path.iterdir() if not path.name.startswith(("robot.db", "copy.db"))}
-    assert kept == set()
-
-
-def test_an_export_is_a_backup_too_and_brings_a_lost_store_back(neuraxis, url, tmp_path):
-    before = text_of(url)
-    neuraxis("export", url, tmp_path / "export.jsonl")
-    new = f"sqlite:///{tmp_path}/new.db"
-    assert neuraxis("restore", new, tmp_path / "export.jsonl", "--json").answer["aside"] == ""
-    assert text_of(new) == before
-
-
-def test_a_damaged_backup_changes_nothing(neuraxis, url, tmp_path):
-    neuraxis("backup", url, tmp_path / "copy.db")
-    content = bytearray((tmp_path / "copy.db").read_bytes())
-    at = content.index(b"coffee at nine")
-    content[at : at + 6] = b"poison"
-    (tmp_path / "copy.db").write_bytes(content)
-    before = text_of(url)
-    refused(neuraxis("restore", url, tmp_path / "copy.db", "--replace"), "copy.db cannot be trusted")
-    assert text_of(url) == before
-    assert not list(tmp_path.glob("*replaced*"))
-    assert not list(tmp_path.glob(".*"))
-
-
-def test_a_destroyed_store_is_replaced_by_its_backup(neuraxis, url, tmp_path):
-    before = text_of(url)
-    neuraxis("backup", url, tmp_path / "copy.db")
-    (tmp_path / "robot.db").write_bytes(b"not a database at all, " * 500)
-    refused(neuraxis("verify", url), "robot.db")
-    refused(neuraxis("restore", url, tmp_path / "copy.db"), "robot.db")
-    assert neuraxis("restore", url, tmp_path / "copy.db", "--replace", "--json").code == 0
-    assert text_of(url) == before
-
-
-def test_a_backup_overwrites_nothing_unasked_least_of_all_the_store(neuraxis, url, tmp_path):
-    (tmp_path / "thesis.tex").write_text("years of work")
-    refused(neuraxis("backup", url, tmp_path / "thesis.tex"), "--replace")
-    refused(neuraxis("backup", url, tmp_path / "robot.db", "--replace"), "is the store itself")
-    refused(neuraxis("backup", url, tmp_path / "nowhere" / "copy.db"), "no such folder")
-    assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 
 # ---------------------------------------------------------------- correcting
