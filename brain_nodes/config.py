@@ -6,9 +6,12 @@ Every field is also a ROS parameter and a key of a --params file, under the same
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from importlib.metadata import entry_points
 
 MEMORIES = ("spatial", "temporal", "episodic", "semantic")
+OTHERS = "neuraxis.memories"  # entry point group, see memory/following.py; the brainstem must not reach a store
 
 
 def _told(default: object, text: str):  # type: ignore[no-untyped-def]
@@ -71,7 +74,7 @@ class BrainConfig:
     """All regions, and which memories are written and asked."""
 
     robot: str = _told("robot", "Namespace of everything this robot remembers.")
-    memories: tuple[str, ...] = _told(MEMORIES, "Memories that exist; leave one out to do without it.")
+    memories: tuple[str, ...] = _told(MEMORIES, "Memories that exist; leave one out, or name one of another package.")
     thalamus: ThalamusConfig = field(default_factory=ThalamusConfig)
     hippocampus: HippocampusConfig = field(default_factory=HippocampusConfig)
     prefrontal: PrefrontalConfig = field(default_factory=PrefrontalConfig)
@@ -79,6 +82,12 @@ class BrainConfig:
     brainstem: BrainstemConfig = field(default_factory=BrainstemConfig)
 
     def __post_init__(self) -> None:
-        unknown = set(self.memories) - set(MEMORIES)
+        unknown = unknown_memories(self.memories)
         if unknown:
-            raise ValueError(f"unknown memories {sorted(unknown)}; there are {', '.join(MEMORIES)}")
+            raise ValueError(f"unknown memories {unknown}; built in are {', '.join(MEMORIES)}")
+
+
+def unknown_memories(names: Iterable[str]) -> list[str]:
+    """Those that are neither built in nor registered by another package, sorted."""
+    strange = set(names) - set(MEMORIES)
+    return sorted(strange - {point.name for point in entry_points(group=OTHERS)}) if strange else []

@@ -26,6 +26,7 @@ from memory.episodic import EpisodicMemory
 from memory.erasure import Erasure, Region, forget
 from memory.errors import StoreError, StoreNotEmpty
 from memory.familiarity import Familiarity
+from memory.following import open_memory
 from memory.forgetting import Activity
 from memory.instants import spell
 from memory.past import AsOf
@@ -52,18 +53,20 @@ _KINDS = {
 
 
 class LifelongMemory:
-    """Four memories, each None if left out, over one backend.
+    """Four memories, each None if left out, and those of other packages, over one backend.
 
     Args:
         backend: The store; closed with this object.
         robot: Namespace of everything written and asked.
-        memories: Which of MEMORIES exist.
+        memories: Which of MEMORIES exist; any other name is a memory of another package (following.py), which is asked
+            beside them or, where one is left out, in its stead.
         blobs: Where pictures are kept; None = nowhere.
         encoder: Finds by meaning what cues say in words; None = by words alone.
         quarantine: Where refused input is kept; one in this process alone if not given.
 
     Attributes:
         backend: The store, for people, exports and followers; the step's writes are not in it before `commit`.
+        others: Memories of other packages; they follow the log, and see a step once it is committed.
         began_with: Records it held when it was opened.
         pictures: Blobs beside the store; a record names one in its evidence.
         enrichment: Gives vectors to what has none, whenever somebody calls its `work`; None without an encoder.
@@ -72,7 +75,7 @@ class LifelongMemory:
         quarantine: What was refused; who catches RejectedInput before there is a record sets the raw input aside here.
 
     Raises:
-        ValueError: a name in memories is not one of MEMORIES.
+        ValueError: a name in memories is neither one of MEMORIES nor registered by another package.
 
     >>> with LifelongMemory.open("memory://", robot="robot", memories=("temporal",), clock=lambda: 5) as memory:
     ...     memory.spatial is None, memory.recall(Cue(text="mug"), now_ns=9).status.name
@@ -89,9 +92,6 @@ class LifelongMemory:
         blobs: Blobs | None = None,
         quarantine: Quarantine | None = None,
     ) -> None:
-        unknown = sorted(set(memories) - set(MEMORIES))
-        if unknown:
-            raise ValueError(f"no memory is called {unknown[0]!r}; there are {', '.join(MEMORIES)}")
         self.backend = backend
         self.robot = robot
         self.began_with = backend.counts().records
@@ -107,6 +107,7 @@ class LifelongMemory:
         self.temporal = TemporalMemory(self._draft) if "temporal" in memories else None
         self.episodic = EpisodicMemory(self._draft) if "episodic" in memories else None
         self.semantic = SemanticMemory(self._draft) if "semantic" in memories else None
+        self.others = tuple(open_memory(name, backend, robot) for name in memories if name not in MEMORIES)
 
     @classmethod
     def open(
@@ -157,7 +158,7 @@ class LifelongMemory:
         Raises:
             ValueError: the cue names a strategy that does not exist.
         """
-        every: tuple[Memory | None, ...] = (self.spatial, self.temporal, self.episodic, self.semantic)
+        every: tuple[Memory | None, ...] = (self.spatial, self.temporal, self.episodic, self.semantic, *self.others)
         memories = [memory for memory in every if memory is not None]
         meant, notes = self._meant(cue)
         same_space = self.encoder is not None and meant.encoder == self.encoder.id

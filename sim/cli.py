@@ -80,7 +80,7 @@ def run(
     subset: Annotated[str, typer.Option(help="Only this subset (eb-alfred) or task family (home).")] = "",
     episodes: Annotated[int, typer.Option(help="How many; 0 = all (home: 10).")] = 0,
     mode: Annotated[str, typer.Option(help="benchmark (find teleports) or embodied (walk, look, open).")] = "benchmark",
-    memory: Annotated[str, typer.Option(help=f"Memory arm: {', '.join(ARMS)}.")] = "full",
+    memory: Annotated[str, typer.Option(help=f"Arm: {', '.join(ARMS)}; or memories: spatial,yours.")] = "full",
     planner: Annotated[str, typer.Option(help=f"Who plays: {', '.join(PLANNERS)}.")] = "symbolic",
     against: Annotated[str, typer.Option(help="Play this memory arm too, and compare episode by episode.")] = "",
     store: Annotated[str, typer.Option(help="Store URL; by default a fresh SQLite file in the run folder.")] = "",

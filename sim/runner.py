@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from brain_nodes.brain import Brain
-from brain_nodes.config import MEMORIES, BrainConfig
+from brain_nodes.config import MEMORIES, BrainConfig, unknown_memories
 from brain_nodes.prefrontal.grounding import Grounding
 from memory.lifelong import LifelongMemory
 from sim.brains import AnyBrain
@@ -43,7 +43,7 @@ class RunConfig:
 
     Attributes:
         episodes: How many; 0 = all of the suite (home: ten).
-        memory: One of ARMS.
+        memory: One of ARMS, or names of memories with commas between, also of other packages'.
         store: URL of the store; "" = a fresh one in the run's folder.
     """
 
@@ -62,10 +62,12 @@ class RunConfig:
     def __post_init__(self) -> None:
         for name, value, known in (
             ("suite", self.suite, SUITES), ("mode", self.mode, MODES),
-            ("memory", self.memory, ARMS), ("planner", self.planner, PLANNERS),
+            ("planner", self.planner, PLANNERS),
         ):  # fmt: skip
             if value not in known:
                 raise SuiteError(f"{name} {value!r} is not one of {', '.join(known)}")
+        if self.memory not in ARMS and (unknown := unknown_memories(self.memory.split(","))):
+            raise SuiteError(f"memory {unknown[0]!r} is none of {', '.join((*ARMS, *MEMORIES))}, and not installed")
         if self.episodes < 0:
             raise SuiteError(f"episodes is {self.episodes}, it must not be negative")
 
@@ -74,6 +76,8 @@ class RunConfig:
         """Which memories this arm has."""
         if self.memory == "none" or self.planner != "symbolic":
             return ()
+        if self.memory not in ARMS:
+            return tuple(self.memory.split(","))
         return tuple(m for m in MEMORIES if self.memory != f"no-{m}")
 
 

@@ -29,7 +29,7 @@ class StoreSettings:
     """Where the hippocampus keeps what it remembers."""
 
     robot: str = told("robot", "Namespace of everything this robot remembers.")
-    memories: tuple[str, ...] = told(MEMORIES, "Memories that exist; leave one out to do without it.")
+    memories: tuple[str, ...] = told(MEMORIES, "Memories that exist; leave one out, or name one of another package.")
     store: str = told("memory://", "URL of the store.")
     continue_: bool = told(True, "Go on with a store that holds records; otherwise it must be empty.")
 
