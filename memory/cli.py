@@ -23,6 +23,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from memory import copies, operations, printing
 from memory.backend import Backend
 from memory.draft import Draft
+from memory.encoders import ENCODERS, Encoder, open_encoder
 from memory.errors import RejectedInput, StoreUnavailable
 from memory.lifelong import LifelongMemory
 from memory.provenance import DEPTH, Explanation, explain
@@ -66,6 +67,7 @@ def recall(
     now: Annotated[str, typer.Option(help="What ages are counted from, with its zone; by default this moment.")] = "",
     k: Annotated[int, typer.Option("--k", "-k", help="At most so many; 0 = all.")] = 10,
     deadline: Annotated[str, typer.Option(help="Answer by then, partial if it must.")] = "1s",
+    encoder: Annotated[str, typer.Option(help="Find by meaning too, with the encoder of the store's vectors.")] = "",
     robot: Robot = "",
     as_json: Json = False,
 ) -> None:
@@ -80,12 +82,14 @@ def recall(
         deadline_s=printing.span_s(deadline),
     )  # fmt: skip
     with operations.opened(store) as backend:
-        found = LifelongMemory(backend, robot=_robot(backend, robot)).recall(cue, now_ns)
+        asked = LifelongMemory(backend, robot=_robot(backend, robot), encoder=_encoder(encoder))
+        found = asked.recall(cue, now_ns)
     if found.status is Status.FAILED:
         raise StoreUnavailable(f"no memory answered: {'; '.join(found.missing)}")
     _say(as_json, printing.recall_object(found), printing.recall_table(found))
-    for missing in found.missing:
-        _aside("missing", missing)
+    for word, sentences in (("missing", found.missing), ("note", found.notes)):
+        for sentence in sentences:
+            _aside(word, sentence)
 
 
 @memory.command("explain")
@@ -197,16 +201,23 @@ def forget(
 @memory.command()
 def reembed(
     store: Store,
-    encoder: Annotated[str, typer.Option(help="Name of an installed encoder (entry points neuraxis.encoders).")],
+    encoder: Annotated[str, typer.Option(help=f"One of {', '.join(ENCODERS)}.")],
     as_json: Json = False,
 ) -> None:
     """Give every record a vector of this encoder. May be stopped and begun again."""
-    chosen = operations.encoder_of(encoder)
+    chosen = _encoder(encoder)
+    if chosen is None:
+        raise RejectedInput("--encoder names no encoder")
     with operations.opened(store, to_write=True) as backend:
         with _progress("log entries", backend.last_sequence()) as told:
-            count = operations.reembed(backend, chosen, told)
+            done = operations.reembed(backend, chosen, told)
         backend.maintain("checkpoint")
-    _say(as_json, {"store": store, "encoder": chosen.id, "embedded": count}, f"{count} records embedded by {chosen.id}")
+    if done.failing and not done.embedded:
+        raise StoreUnavailable(f"nothing could be embedded: {done.failing[-1]}")
+    answer = {"store": store, "encoder": chosen.id, "embedded": done.embedded, "left": done.backlog}
+    _say(as_json, answer, f"{done.embedded} records embedded by {chosen.id}, {done.backlog} left")
+    for failing in done.failing:
+        _aside("failing", failing)
 
 
 # ---------------------------------------------------------------- what all of them share
@@ -220,6 +231,13 @@ def _robot(backend: Backend, asked: str) -> str:
     if not asked and len(known) > 1:
         raise RejectedInput(f"the store holds {', '.join(map(repr, known))}: say which with --robot")
     return asked or (known[0] if known else "robot")
+
+
+def _encoder(name: str) -> Encoder | None:
+    try:
+        return open_encoder(name)
+    except ValueError as error:
+        raise RejectedInput(str(error)) from error
 
 
 def _explained(node: Explanation) -> dict[str, Any]:

@@ -11,26 +11,24 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib.metadata import entry_points
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from memory.backend import Backend, Capability, Clock, StoreCounts, StoreSizes
-from memory.errors import RejectedInput, StoreError, StoreUnavailable
+from memory.encoders import Encoder
+from memory.enrichment import Enrichment, Progress
+from memory.errors import RejectedInput, StoreUnavailable
 from memory.quarantine import Quarantine
-from memory.query import text_of
 from memory.records import Record
 from memory.registry import file_of, open_backend, quarantine_of
 
 Told = Callable[[int], None]
-ENCODERS = "neuraxis.encoders"  # entry point group: name -> a callable () -> Encoder
 BACKLOG = 20_000  # vectors waiting for the index, up to which recall is promised to stay in its figure
 RECORDS = 1_000_000  # in one store, up to which it was measured
 WAITING_BYTES = 256 * 2**20  # of the write-ahead log
-_AT_ONCE = 64
+_AT_ONCE = 256
 
 
 @contextmanager
@@ -157,63 +155,22 @@ def _speaks(record: Record, about: str) -> bool:
     return about in named or about in getattr(record, "subjects", ())
 
 
-class Encoder(Protocol):
-    """Text in, vectors out; `id` is name and revision."""
+def reembed(backend: Backend, encoder: Encoder, told: Told) -> Progress:
+    """Give every record with a sentence a vector of this encoder; what was done, summed up.
 
-    @property
-    def id(self) -> str:
-        """Name and revision, such as "minilm-l6-v2-int8@1"."""
-        ...
-
-    def encode(self, texts: Sequence[str]) -> list[bytes]:
-        """One vector for each text, float32, little-endian."""
-        ...
-
-
-def encoder_of(name: str) -> Encoder:
-    """The encoder of a name.
-
-    Raises:
-        RejectedInput: there is none.
-    """
-    known = {point.name: point for point in entry_points(group=ENCODERS)}
-    if name not in known:
-        raise RejectedInput(f"no encoder is called {name!r}; there are {', '.join(sorted(known)) or 'none installed'}")
-    encoder: Encoder = known[name].load()()
-    return encoder
-
-
-def reembed(backend: Backend, encoder: Encoder, told: Told) -> int:
-    """Give every record with words a vector of this encoder; returns how many got one.
-
-    What has one already is left alone, so that it may be killed anywhere and begun anew.
+    What has one already is left alone, so that it may be killed anywhere and begun anew (enrichment.py).
 
     Args:
-        told: Sequence up to which all is done.
+        told: Log entries that are done.
 
-    Raises:
-        StoreUnavailable: the encoder gave something else than a vector for each text.
+    Returns:
+        With what is still failing, where nothing more could be embedded.
     """
-    done, waiting = 0, list[Record]()
-    for record in backend.changes():
-        if record.encoder != encoder.id and text_of(record).strip():
-            waiting.append(record)
-        if len(waiting) == _AT_ONCE:
-            done += _embed(backend, encoder, waiting)
-            waiting.clear()
-            told(record.sequence)
-    return done + _embed(backend, encoder, waiting)
-
-
-def _embed(backend: Backend, encoder: Encoder, records: list[Record]) -> int:
-    vectors = encoder.encode([text_of(record) for record in records]) if records else []
-    if len(vectors) != len(records):
-        raise StoreUnavailable(f"encoder {encoder.id} gave {len(vectors)} vectors for {len(records)} texts")
-    both = list(zip(records, vectors, strict=True))
-    try:
-        return sum(
-            backend.embed(robot, encoder.id, {(r.id, r.version): v for r, v in both if r.robot == robot})
-            for robot in dict.fromkeys(record.robot for record in records)
-        )
-    except RejectedInput as error:
-        raise StoreError(f"encoder {encoder.id}: {error}") from error
+    work = Enrichment(backend, encoder)
+    whole, embedded, looked_at = work.backlog, 0, 0
+    while True:
+        done = work.work(_AT_ONCE)
+        embedded, looked_at = embedded + done.embedded, looked_at + done.looked_at
+        told(max(0, whole - done.backlog))
+        if done.done or (done.failing and not done.embedded):
+            return replace(done, embedded=embedded, looked_at=looked_at)

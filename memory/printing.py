@@ -20,14 +20,13 @@ from memory.errors import RejectedInput
 from memory.geometry import Vector, finite
 from memory.instants import instant_ns
 from memory.operations import Stats
-from memory.records import Positioned, Recall, Recollection, Record
+from memory.records import Recall, Recollection, Record
+from memory.rendering import age, said
 from memory.serialization import FORMAT, to_line
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _SPAN = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+")
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
-_SAID = ("alias", "label", "name", "scope", "subject", "predicate", "object", "value", "text", "instruction", "reason")
-LETTERS = 80
 
 
 def span_s(text: str) -> float:
@@ -99,20 +98,6 @@ def size(count: int) -> str:
     return f"{amount:.1f} TB"
 
 
-def age(age_ns: int) -> str:
-    """How long ago, in its two largest units.
-
-    >>> age(5_400_000_000_000), age(3_000_000)
-    ('1h 30m', 'now')
-    """
-    left, said = age_ns // 1_000_000_000, []
-    for unit, length in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        number, left = divmod(left, length)
-        if number:
-            said.append(f"{number}{unit}")
-    return " ".join(said[:2]) or "now"
-
-
 def stats_object(store: str, found: Stats) -> dict[str, Any]:
     """What `stats --json` prints."""
     counts, sizes = found.counts, found.sizes
@@ -172,7 +157,8 @@ def _refused(counts: dict[str, int] | None) -> str:
 def recall_object(found: Recall) -> dict[str, Any]:
     """What `recall --json` prints."""
     return {
-        "status": found.status.value, "missing": list(found.missing), "examined": found.examined,
+        "status": found.status.value, "missing": list(found.missing), "notes": list(found.notes),
+        "nearest": found.nearest, "examined": found.examined,
         "recollections": [_recollection(one) for one in found.recollections],
     }  # fmt: skip
 
@@ -204,11 +190,3 @@ def recall_table(found: Recall) -> Table:
         row = (said(one.record), one.record.kind, age(one.age_ns), one.epistemic.value, one.record.source.value)
         table.add_row(*map(shown, (*row, evidence)))
     return table
-
-
-def said(record: Record) -> str:
-    """What a record says, on one line."""
-    words = dict.fromkeys(str(value) for name in _SAID if (value := getattr(record, name, "")))
-    at = " at ({:.2f}, {:.2f}, {:.2f})".format(*record.position_m) if isinstance(record, Positioned) else ""
-    line = " ".join(" ".join(words).split())
-    return (line if len(line) <= LETTERS else line[: LETTERS - 1] + "…") + at

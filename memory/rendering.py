@@ -52,7 +52,7 @@ def line_of(one: Recollection) -> str:
     more = f" and {len(one.evidence) - EVIDENCE_SHOWN} more" if len(one.evidence) > EVIDENCE_SHOWN else ""
     until = "" if record.valid_to_ns is None or isinstance(record, Event) else ", no longer true"
     return (
-        f"[{one.epistemic.value}, {record.source.value} {age(one.age_ns)} ago{until}] {record.kind} {_said(record)}"
+        f"[{one.epistemic.value}, {record.source.value} {age(one.age_ns)} ago{until}] {record.kind} {said(record)}"
         f"{_where(record)} (id {_quoted(record.id)}, evidence: {evidence}{more})"
     )
 
@@ -70,7 +70,8 @@ def age(age_ns: int) -> str:
     return f"{seconds:.0f} s"
 
 
-def _said(record: Record) -> str:
+def said(record: Record) -> str:
+    """What a record says, in quotes."""
     if isinstance(record, Instance):
         return _quoted(record.alias or record.label)
     if isinstance(record, Place):
