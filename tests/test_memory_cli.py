@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import typer
 
 from memory import operations
 from memory.backend import Batch
+from memory.cli import memory
 from memory.embedding import pack
 from memory.encoders import HashEncoder
 from memory.lifelong import LifelongMemory
@@ -218,6 +221,33 @@ def test_two_robots_in_one_store_are_told_apart(neuraxis, url):
     refused(neuraxis("recall", url), "'other', 'robot': say which with --robot")
     told = neuraxis("recall", url, "--robot", "other", "--json").answer
     assert {one["record"]["robot"] for one in told["recollections"]} == {"other"}
+
+
+# ---------------------------------------------------------------- as it is documented
+
+
+def test_the_readmes_commands_run_in_their_order(neuraxis, url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Memory from the command line")[2]
+    lines = [
+        shlex.split(line, comments=True) for line in section.partition("```sh\n")[2].partition("```")[0].splitlines()
+    ]
+    assert len(lines) == 8
+    for program, group, *arguments in lines:
+        assert (program, group) == ("neuraxis", "memory")
+        ran = neuraxis(*arguments)
+        assert ran.code == 0, (arguments, ran.err)
+        assert ran.out.strip()
+
+
+def test_every_command_says_what_it_does_and_prints_json():
+    commands = typer.main.get_command(memory).commands
+    assert set(commands) == set(
+        "stats recall explain export import verify rebuild backup restore forget reembed".split()
+    )
+    for name, command in commands.items():
+        assert command.help, name
+        assert "--json" in {option for parameter in command.params for option in parameter.opts}, name
 
 
 # ---------------------------------------------------------------- as people run it
