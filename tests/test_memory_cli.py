@@ -21,7 +21,7 @@ from memory.encoders import HashEncoder
 from memory.lifelong import LifelongMemory
 from memory.query import Query
 from memory.samples import START_NS, mug
-from tests.conftest import Ran, refused, text_of
+from tests.memory_commands import Ran, kitchen, memory_command, refused, text_of  # noqa: F401
 
 ROOT = Path(__file__).parents[1]
 NOW = "2026-01-01T01:00:00Z"

@@ -13,7 +13,7 @@ from memory.backend import Batch
 from memory.lifelong import LifelongMemory
 from memory.records import Instance
 from memory.samples import START_NS, S, mug
-from tests.conftest import refused, text_of
+from tests.memory_commands import kitchen, memory_command, refused, text_of  # noqa: F401
 
 
 @pytest.fixture
