@@ -8,7 +8,6 @@ code 2; looking needs no writer's lock, so it works beside a running robot.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -21,12 +20,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from memory import copies, operations, printing
-from memory.backend import Backend
-from memory.draft import Draft
 from memory.encoders import ENCODERS, Encoder, open_encoder
 from memory.errors import RejectedInput, StoreUnavailable
-from memory.lifelong import LifelongMemory
-from memory.provenance import DEPTH, Explanation, explain
+from memory.provenance import DEPTH, Explanation
 from memory.records import Cue, Status
 
 memory = typer.Typer(help="Look into a store, copy it, bring it back, correct it.", no_args_is_help=True)
@@ -81,8 +77,7 @@ def recall(
         as_of_recorded_ns=printing.moment_ns(believed, now_ns) if believed else None,
         deadline_s=printing.span_s(deadline),
     )  # fmt: skip
-    with operations.opened(store) as backend:
-        asked = LifelongMemory(backend, robot=_robot(backend, robot), encoder=_encoder(encoder))
+    with operations.remembering(store, robot, encoder=_encoder(encoder)) as asked:
         found = asked.recall(cue, now_ns)
     if found.status is Status.FAILED:
         raise StoreUnavailable(f"no memory answered: {'; '.join(found.missing)}")
@@ -101,8 +96,8 @@ def show_explanation(
     as_json: Json = False,
 ) -> None:
     """Why it is believed: every version, what it rests on, what closed it."""
-    with operations.opened(store) as backend:
-        found = explain(Draft(backend, _robot(backend, robot)), record, depth=depth)
+    with operations.remembering(store, robot) as asked:
+        found = asked.explain(record, depth=depth)
     if not found.versions:
         raise RejectedInput(f"{store} holds no record {record!r}{f' ({found.note})' if found.note else ''}")
     _say(as_json, _explained(found), found.tree())
@@ -180,22 +175,37 @@ def restore(
 @memory.command()
 def forget(
     store: Store,
-    about: Annotated[str, typer.Argument(help="Name or id of a person, thing, place or record.")],
+    person: Annotated[str, typer.Option(help="Name of a person: whatever mentions it under any alias.")] = "",
+    instance: Annotated[str, typer.Option(help="Id of a thing or place.")] = "",
+    region: Annotated[str, typer.Option(help="Box in a map: 'map x y z x y z', lowest corner first, metres.")] = "",
     token: Annotated[str, typer.Option(help="From the first call: erase what was counted then.")] = "",
     robot: Robot = "",
     as_json: Json = False,
 ) -> None:
-    """Erase everything about something, for good. Two calls: the first only counts and gives a token."""
-    with operations.opened(store, to_write=bool(token)) as backend:
-        found = operations.erase(backend, _robot(backend, robot), about, token)
-    answer = {"store": store, "about": about, **dataclasses.asdict(found), "erased": bool(token)}
-    if token:
-        said = f"{found.records} records erased, {found.rows} rows; the store keeps an audit of when, not of what"
-    elif found.records:
-        said = f"{found.records} records would be erased; to do it, add --token {found.token}"
+    """Erase everything about one of them, for good. Two calls: the first only counts and gives a token.
+
+    Backups, exports and the quarantine are files of their own, which it does not reach.
+    """
+    box = printing.region(region) if region else None
+    if sum(map(bool, (person, instance, box))) != 1:
+        raise RejectedInput("say one of --person, --instance and --region")
+    with operations.remembering(store, robot, to_write=bool(token)) as asked:
+        try:
+            found = asked.forget(person=person, region=box, instance=instance, token=token)
+        except ValueError as error:
+            raise RejectedInput(str(error)) from error
+    counts = {"records": found.records, "pictures": found.blobs, "rows": found.rows, "erased": bool(found.rows)}
+    if found.rows:
+        said = (
+            f"{found.records} records erased, {found.rows} rows, {found.blobs} pictures; an audit says when, not what"
+        )
+    elif found.token:
+        said = (
+            f"{found.records} records and {found.blobs} pictures would be erased; to do it, add --token {found.token}"
+        )
     else:
-        said = f"nothing is known about {about!r}"
-    _say(as_json, answer, said)
+        said = "nothing is known about that"
+    _say(as_json, {"store": store, **counts, "token": found.token}, said)
 
 
 @memory.command()
@@ -221,16 +231,6 @@ def reembed(
 
 
 # ---------------------------------------------------------------- what all of them share
-
-
-def _robot(backend: Backend, asked: str) -> str:
-    """The namespace to look in."""
-    known = backend.robots()
-    if asked and asked not in known:
-        raise RejectedInput(f"the store knows no robot {asked!r}; it holds {', '.join(map(repr, known)) or 'nothing'}")
-    if not asked and len(known) > 1:
-        raise RejectedInput(f"the store holds {', '.join(map(repr, known))}: say which with --robot")
-    return asked or (known[0] if known else "robot")
 
 
 def _encoder(name: str) -> Encoder | None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people do with a store from outside: look at it, erase from it, embed it again.
+"""What people do with a store from outside: open it, look at it, embed it again.
 
 Neighbours: cli.py asks for these, copies.py makes copies and brings them back, registry.py opens; nothing here prints.
 Rules of the file: a store that is not there is never made by looking at it; whatever was begun and killed can be begun
@@ -8,7 +8,6 @@ again.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -17,11 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from memory.backend import Backend, Capability, Clock, StoreCounts, StoreSizes
+from memory.blobs import Blobs
 from memory.encoders import Encoder
 from memory.enrichment import Enrichment, Progress
 from memory.errors import RejectedInput, StoreUnavailable
+from memory.lifelong import LifelongMemory
 from memory.quarantine import Quarantine
-from memory.records import Record
 from memory.registry import file_of, open_backend, quarantine_of
 
 Told = Callable[[int], None]
@@ -59,6 +59,40 @@ def made(url: str, clock: Clock = time.time_ns, *, to_write: bool = True) -> Ite
         yield backend
     finally:
         backend.close()
+
+
+@contextmanager
+def remembering(
+    url: str, robot: str, *, to_write: bool = False, encoder: Encoder | None = None
+) -> Iterator[LifelongMemory]:
+    """The memories over a store that exists, with its pictures.
+
+    Args:
+        robot: Namespace; "" = the only one there is.
+
+    Raises:
+        RejectedInput: there is no such robot, or which one was not said.
+        StoreError: as `opened`.
+    """
+    with opened(url, to_write=to_write) as backend:
+        file = file_of(url)
+        folder = beside(file, ".blobs") if file else None
+        blobs = Blobs(folder) if folder and folder.is_dir() else None
+        yield LifelongMemory(backend, robot=robot_of(backend, robot), encoder=encoder, blobs=blobs)
+
+
+def robot_of(backend: Backend, asked: str) -> str:
+    """The namespace that was asked for, or the only one.
+
+    Raises:
+        RejectedInput: there is no such one, or there are several.
+    """
+    known = backend.robots()
+    if asked and asked not in known:
+        raise RejectedInput(f"the store knows no robot {asked!r}; it holds {', '.join(map(repr, known)) or 'nothing'}")
+    if not asked and len(known) > 1:
+        raise RejectedInput(f"the store holds {', '.join(map(repr, known))}: say which with --robot")
+    return asked or (known[0] if known else "robot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,42 +151,6 @@ def _warnings(counts: StoreCounts, sizes: StoreSizes, log: int, blobs: int, free
 def beside(file: Path, suffix: str) -> Path:
     """What lies beside a store's file."""
     return file.with_name(file.name + suffix)
-
-
-@dataclass(frozen=True, slots=True)
-class Erasure:
-    """What is to be erased, or was: ids, and, once it is erased, their rows; the token is for the second call."""
-
-    records: int
-    token: str = ""
-    rows: int = 0
-
-
-def erase(backend: Backend, robot: str, about: str, token: str = "") -> Erasure:
-    """Erase one thing, person or record, what speaks of it and what rests on that. Two calls: count, then token.
-
-    Raises:
-        RejectedInput: the token is not for this erasure as the store stands now; nothing is erased.
-    """
-    every = [record for record in backend.changes() if record.robot == robot]
-    found = {record.id for record in every if _speaks(record, about)}
-    grown = -1
-    while grown != len(found):
-        grown = len(found)
-        found |= {record.id for record in every if found & {*record.evidence, record.cause}}
-    ids = tuple(sorted(found))
-    spelled = "|".join((robot, *ids, str(backend.last_sequence())))
-    right = hashlib.blake2s(spelled.encode()).hexdigest()[:16] if ids else ""
-    if not token:
-        return Erasure(len(ids), right)
-    if token != right:
-        raise RejectedInput(f"token {token!r} is not for this erasure as the store stands now; ask without it first")
-    return Erasure(len(ids), "", backend.forget(robot, ids))
-
-
-def _speaks(record: Record, about: str) -> bool:
-    named = [getattr(record, name, "") for name in ("id", "alias", "subject", "object", "place_id")]
-    return about in named or about in getattr(record, "subjects", ())
 
 
 def reembed(backend: Backend, encoder: Encoder, told: Told) -> Progress:

@@ -16,6 +16,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from memory.erasure import Region
 from memory.errors import RejectedInput
 from memory.geometry import Vector, finite
 from memory.instants import instant_ns
@@ -73,6 +74,23 @@ def place_m(text: str) -> Vector:
     if not finite((x, y, z)):
         raise RejectedInput(f"{text!r} is no place: it is not finite")
     return (x, y, z)
+
+
+def region(text: str) -> Region:
+    """A box in a map: its name, then the lowest and the highest corner.
+
+    Raises:
+        RejectedInput: it is none.
+
+    >>> region("map-0 0 0 0 2 2 2").highest_m
+    (2.0, 2.0, 2.0)
+    """
+    map_id, _, corners = text.partition(" ")
+    numbers = corners.replace(",", " ").split()
+    try:
+        return Region(map_id, place_m(" ".join(numbers[:3])), place_m(" ".join(numbers[3:])))
+    except (RejectedInput, ValueError) as error:
+        raise RejectedInput(f"{text!r} is no box; write 'map x y z x y z', the lowest corner first ({error})") from None
 
 
 def shown(text: str) -> str:

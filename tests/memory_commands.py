@@ -42,7 +42,7 @@ class Ran:
         return answer
 
 
-@pytest.fixture
+@pytest.fixture(name="neuraxis")
 def memory_command(monkeypatch, capsys) -> Callable[..., Ran]:
     """The console script, in this process."""
     monkeypatch.setenv("COLUMNS", "160")
@@ -58,8 +58,8 @@ def memory_command(monkeypatch, capsys) -> Callable[..., Ran]:
     return command
 
 
-@pytest.fixture
-def kitchen(tmp_path) -> str:
+@pytest.fixture(name="url")
+def kitchen_url(tmp_path) -> str:
     """A day in a kitchen: a mug that moved, a person's habit, a lesson, a look; something refused."""
     address = f"sqlite:///{tmp_path}/robot.db"
     with LifelongMemory.open(address, clock=lambda: START_NS) as memory:

@@ -21,20 +21,10 @@ from memory.encoders import HashEncoder
 from memory.lifelong import LifelongMemory
 from memory.query import Query
 from memory.samples import START_NS, mug
-from tests.memory_commands import Ran, kitchen, memory_command, refused, text_of  # noqa: F401
+from tests.memory_commands import Ran, kitchen_url, memory_command, refused, text_of  # noqa: F401
 
 ROOT = Path(__file__).parents[1]
 NOW = "2026-01-01T01:00:00Z"
-
-
-@pytest.fixture
-def neuraxis(memory_command):
-    return memory_command
-
-
-@pytest.fixture
-def url(kitchen):
-    return kitchen
 
 
 # ---------------------------------------------------------------- looking
@@ -126,22 +116,24 @@ def test_looking_works_beside_a_running_robot_and_writing_says_who_holds_it(neur
 
 
 def test_forgetting_takes_two_steps_and_reaches_what_rests_on_it(neuraxis, url):
-    first = neuraxis("forget", url, "Sam", "--json").answer
+    first = neuraxis("forget", url, "--person", "Sam", "--json").answer
     assert (first["records"], first["erased"], first["rows"]) == (1, False, 0)
     assert neuraxis("recall", url, "--subject", "Sam", "--json").answer["status"] == "found"
-    refused(neuraxis("forget", url, "Sam", "--token", "0" * 16), "'0000000000000000'")
-    done = neuraxis("forget", url, "Sam", "--token", first["token"], "--json").answer
+    refused(neuraxis("forget", url, "--person", "Sam", "--token", "0" * 16), "'0000000000000000'")
+    done = neuraxis("forget", url, "--person", "Sam", "--token", first["token"], "--json").answer
     assert (done["erased"], done["rows"]) == (True, 1)
     assert neuraxis("recall", url, "--subject", "Sam", "--json").answer["status"] == "none"
     assert neuraxis("stats", url, "--json").answer["audits"] == 1
-    assert neuraxis("forget", url, "look-1", "--json").answer["records"] == 3, "the fact and the lesson rest on it"
+    assert neuraxis("forget", url, "--person", "Sam", "--json").answer["records"] == 0
+    assert neuraxis("forget", url, "--instance", "mug-1", "--json").answer["records"] >= 3, "and what rests on it"
+    assert neuraxis("forget", url, "--region", "map-0 -1 -1 -1 3 3 3", "--json").answer["records"] >= 4
 
 
 def test_a_token_is_for_one_state_of_the_store(neuraxis, url):
-    token = neuraxis("forget", url, "Sam", "--json").answer["token"]
+    token = neuraxis("forget", url, "--person", "Sam", "--json").answer["token"]
     with operations.opened(url, to_write=True) as backend:
         backend.write(Batch(records=(mug("later"),)))
-    refused(neuraxis("forget", url, "Sam", "--token", token), "as the store stands now")
+    refused(neuraxis("forget", url, "--person", "Sam", "--token", token), "as the store stands now")
 
 
 def test_rebuild_makes_the_indexes_anew(neuraxis, url):
@@ -197,6 +189,11 @@ REFUSED = {
     "an_unknown_record": (("explain", "{url}", "mug-77"), "'mug-77'"),
     "an_export_into_no_folder": (("export", "{url}", "{tmp}/nowhere/out.jsonl"), "{tmp}/nowhere"),
     "an_unknown_encoder": (("recall", "{url}", "--encoder", "tarot"), "'tarot'"),
+    "forgetting_nothing": (("forget", "{url}"), "one of --person"),
+    "forgetting_two_at_once": (("forget", "{url}", "--person", "Sam", "--instance", "mug-1"), "one of --person"),
+    "forgetting_nobody": (("forget", "{url}", "--person", "!?"), "'!?' is no name"),
+    "no_box": (("forget", "{url}", "--region", "map-0 1 2 3"), "is no box"),
+    "a_box_inside_out": (("forget", "{url}", "--region", "map-0 1 1 1 0 0 0"), "is no box"),
     "no_export": (("import", "sqlite:///{tmp}/new.db", "{tmp}/none.jsonl"), "{tmp}/none.jsonl"),
     "no_backup": (("restore", "{url}", "{tmp}/none.db"), "{tmp}/none.db"),
 }

@@ -6,24 +6,12 @@ from __future__ import annotations
 import json
 import threading
 
-import pytest
-
 from memory import operations
 from memory.backend import Batch
 from memory.lifelong import LifelongMemory
 from memory.records import Instance
 from memory.samples import START_NS, S, mug
-from tests.memory_commands import kitchen, memory_command, refused, text_of  # noqa: F401
-
-
-@pytest.fixture
-def neuraxis(memory_command):
-    return memory_command
-
-
-@pytest.fixture
-def url(kitchen):
-    return kitchen
+from tests.memory_commands import kitchen_url, memory_command, refused, text_of  # noqa: F401
 
 
 def test_an_export_comes_back_equal_and_only_into_an_empty_store(neuraxis, url, tmp_path):
