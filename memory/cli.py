@@ -259,8 +259,9 @@ def _aside(word: str, sentence: str) -> None:
 
 @contextmanager
 def _progress(unit: str, total: int | None) -> Iterator[operations.Told]:
-    """A bar on stderr; None where the end is not known."""
+    """A bar on stderr, where that is a terminal; total None where the end is not known."""
     columns = (BarColumn(), TextColumn("{task.completed:,.0f} " + unit), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=4) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         shown = bar.add_task("", total=total)
         yield lambda done: bar.update(shown, completed=done)
