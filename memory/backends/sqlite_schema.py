@@ -158,7 +158,8 @@ def names_few(query: Query) -> bool:
 
 def padded(values: Sequence[Any]) -> list[Any]:
     """The values, the last one repeated up to a power of two: few spellings of a statement, so it stays prepared."""
-    return [*values, *values[-1:] * ((1 << max(0, len(values) - 1).bit_length()) - len(values))]
+    wanted = 1 << max(0, len(values) - 1).bit_length()
+    return [*values, *[values[-1]] * (wanted - len(values))] if values else []
 
 
 def listed(values: Sequence[object]) -> str:
