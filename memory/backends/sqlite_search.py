@@ -140,7 +140,7 @@ class Searching:
         whole, looked_at = set(hits), set(hits)
         while asked and len(hits) < limit and not self._meter.late():
             scores, capped = self._word_scores(asked, pool)
-            ranked = sorted(scores, key=lambda number: (-scores[number], -number))
+            ranked = sorted(sorted(scores, reverse=True), key=scores.__getitem__, reverse=True)  # ties: newest first
             looked_at |= self._read_on(hits, [one for one in ranked if one not in looked_at])
             if len(hits) >= limit or not capped or self._meter.cut:
                 best = sorted(hits, key=lambda n: (n not in whole, -scores.get(n, 0.0), -n))
@@ -173,8 +173,8 @@ class Searching:
             rarest = min(found, key=lambda word: (len(found[word]), word))
             together = [(rarest, word) for word in common if word != rarest]
             for some in together:
-                for number in self._newest_with(some, pool):
-                    scores[number] = max(scores.get(number, 0.0), sum(weights[word] for word in some))
+                score = sum(weights[word] for word in some)
+                scores.update((n, score) for n in self._newest_with(some, pool) if scores.get(n, 0.0) < score)
         return scores, bool(common)
 
     def _newest_with(self, some: tuple[str, ...], pool: int) -> list[int]:
@@ -186,7 +186,8 @@ class Searching:
         parts = (f"SELECT rowid FROM {one} WHERE {one} MATCH ? ORDER BY rowid DESC LIMIT ?" for one in tables)
         asked = " UNION ALL ".join(f"SELECT * FROM ({part})" for part in parts)
         found = self._all(asked, [expression, pool] * len(tables)) if tables else []
-        return sorted((number for (number,) in found), reverse=True)[:pool]
+        numbers = [number for (number,) in found]
+        return numbers if len(tables) < 2 else sorted(numbers, reverse=True)[:pool]
 
     # ---- by vector
 
