@@ -100,8 +100,9 @@ class Partition:
                 if self._count < (1 if self.indexed else INDEX_FROM):
                     return False
                 self._need_index()
-                self._index.add(self._numbers[:GULP].astype(np.uint64), self._vectors[:GULP], threads=1)
-                self._drop(min(GULP, self._count))
+                gulp = min(GULP, self._count)  # beyond the count the arrays are room, not vectors
+                self._index.add(self._numbers[:gulp].astype(np.uint64), self._vectors[:gulp], threads=1)
+                self._drop(gulp)
                 self.dirty = True
         return self._count > 0
 
