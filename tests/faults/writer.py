@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process that is killed: it lives a life (living.py) into a store and says each receipt once it has it.
 
-Neighbours: test_kill.py starts it and kills what it forks; test_power_cuts.py runs `live` under the recorder.
+Neighbours: test_kill.py starts it and kills what it forks; test_power_cuts.py lets recorder.c watch `live`.
 Rules of the file: everything is imported once and each life is forked, so that fifty deaths take seconds; one line is
 one write to the pipe, so that a line is said whole or not at all.
 
@@ -16,7 +16,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,15 @@ from tests.faults.living import StepClock, steps
 INDEX_FROM = 16  # so that a life of some hundred records has an index, with files
 
 
-def live(path: str, seed: int, first: int, told: Callable[[int, object], None], last: int | None = None) -> None:
+def live(
+    path: str, seed: int, told: Callable[[int, object], None], *, first: int = 0, last: int | None = None,
+    pragmas: Sequence[str] = (),
+) -> None:  # fmt: skip
     """Steps first..last of a life."""
     clock = StepClock()
     store = SqliteBackend(path, clock)
+    for pragma in pragmas:
+        store._writer.execute(f"PRAGMA {pragma}").fetchall()
     for step in itertools.islice(steps(seed), first, last):
         clock.number = step.number
         told(step.number, step.run(store))
@@ -99,7 +104,7 @@ def main() -> None:
             quicken()
             if point:
                 die_at(point, passes)
-            live(path, seed, first, acknowledge)
+            live(path, seed, acknowledge, first=first)
         os.waitpid(child, 0)
         say("dead")
 
