@@ -148,9 +148,13 @@ class VectorIndex:
         self._load()
         self._follower.wake()
 
+    def rest(self) -> None:
+        """Let the thread end; it may wait for the rows meanwhile, so whoever holds them must not wait for it."""
+        self._follower.end()
+
     def close(self) -> None:
         """Save, and let the thread end."""
-        self._follower.end()
+        self.rest()
         with suppress(OSError):  # a full disk costs a slower next start, nothing else
             self.save()
         self._partitions.clear()
@@ -186,18 +190,16 @@ class VectorIndex:
 
     def _follow_writer(self) -> None:
         """A reader: what another process has committed since the last look."""
-        last = self._rows.last_vector()
-        if last == self._seen:
-            return
         if self.unindexed > 2 * TAIL_KEPT // 10 and self._stat() != self._manifest_read:
             self._partitions.clear()
             self._load()
+        last = self._rows.last_vector()
+        if last == self._seen:
             return
         for space in self._rows.spaces():
             part = self._of(space)
-            if not part.behind:
-                while page := self._rows.vectors_after(space.number, part.newest, _PAGE):
-                    part.append(*map(list, zip(*page, strict=True)))
+            while not part.behind and (page := self._rows.vectors_after(space.number, part.newest, _PAGE)):
+                part.append(*map(list, zip(*page, strict=True)))
         self._seen = last
 
     # ---- files

@@ -76,7 +76,7 @@ class Partition:
         with self._lock:
             known = int(np.searchsorted(fresh, self.newest, side="right"))
             self._extend(fresh[known:], vectors[known:])
-            self.behind = max(0, self.behind - len(fresh))
+            self.behind = max(0, self.behind - len(fresh[known:]))  # another thread may have brought the rest
 
     def nearest(self, vector: bytes, count: int) -> Numbers:
         """Numbers of about the `count` nearest, nearest first; all if it holds no more."""

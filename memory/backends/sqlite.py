@@ -88,25 +88,9 @@ class SqliteBackend:
         self._open = True
 
     def write(self, batch: Batch) -> Receipt:
-        with self._transaction() as sql:
-            known = sql.execute(
-                "SELECT recorded_ns, first_sequence, last_sequence FROM receipts WHERE key = ?", (batch.key,)
-            ).fetchone()
-            if known:
-                return Receipt(*known)
-            last, now = self._next_stamp(sql)
-            stamped = [
-                replace(record, sequence=number, recorded_ns=now, retired_ns=None)
-                for number, record in enumerate(batch.records, start=last + 1)
-            ]
-            embedded = rows.insert(sql, stamped)
-            for gone in batch.retire:
-                rows.retire(sql, gone, now)
-            rows.put_tallies(sql, batch.tallies)
-            receipt = Receipt(now, last + bool(stamped), last + len(stamped))
-            sql.execute("UPDATE last SET sequence = ?, recorded_ns = ?", (receipt.last_sequence, now))
-            rows.remember(sql, batch.key, receipt)
-        self._index(embedded)
+        with self._writing:  # until the index has the vectors too, which it takes in by rising numbers
+            receipt, embedded = self._commit(batch)
+            self._index(embedded)
         return receipt
 
     def get(self, robot: str, ids: tuple[str, ...]) -> dict[str, Record]:
@@ -170,9 +154,10 @@ class SqliteBackend:
         return self._log(since, limit)
 
     def embed(self, robot: str, encoder: str, vectors: Mapping[tuple[str, int], bytes]) -> int:
-        with self._transaction() as sql:
-            found, embedded = rows.embed(sql, robot, encoder, vectors)
-        self._index(embedded)
+        with self._writing:
+            with self._transaction() as sql:
+                found, embedded = rows.embed(sql, robot, encoder, vectors)
+            self._index(embedded)
         return found
 
     def restore(self, entries: Iterable[Record | Tally]) -> None:
@@ -244,6 +229,8 @@ class SqliteBackend:
         raise ValueError(f"task {task!r} with argument {argument!r}; known: {known}")
 
     def close(self) -> None:
+        if self._vectors is not None:
+            self._vectors.rest()
         with self._writing, self._reading_turn:
             if not self._open:
                 return
@@ -254,6 +241,27 @@ class SqliteBackend:
                 with suppress(sqlite3.Error):  # what is committed is safe in the log; the next open reads it
                     self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._let_go()
+
+    def _commit(self, batch: Batch) -> tuple[Receipt, rows.Embedded]:
+        with self._transaction() as sql:
+            known = sql.execute(
+                "SELECT recorded_ns, first_sequence, last_sequence FROM receipts WHERE key = ?", (batch.key,)
+            ).fetchone()
+            if known:
+                return Receipt(*known), rows.Embedded()
+            last, now = self._next_stamp(sql)
+            stamped = [
+                replace(record, sequence=number, recorded_ns=now, retired_ns=None)
+                for number, record in enumerate(batch.records, start=last + 1)
+            ]
+            embedded = rows.insert(sql, stamped)
+            for gone in batch.retire:
+                rows.retire(sql, gone, now)
+            rows.put_tallies(sql, batch.tallies)
+            receipt = Receipt(now, last + bool(stamped), last + len(stamped))
+            sql.execute("UPDATE last SET sequence = ?, recorded_ns = ?", (receipt.last_sequence, now))
+            rows.remember(sql, batch.key, receipt)
+        return receipt, embedded
 
     # ---- what the vector index asks of the rows
 
