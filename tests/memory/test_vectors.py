@@ -110,7 +110,7 @@ def test_closing_does_not_wait_for_a_thread_that_waits_for_the_rows(eager, store
         refill(index)
 
     monkeypatch.setattr(VectorIndex, "_refill", slow)
-    for name in "mn":
-        store.write(Batch(records=embedded(random.Random(7), 200, name)))
+    for name, count in (("m", 5), ("n", 400)):
+        store.write(Batch(records=embedded(random.Random(7), count, name)))
     assert asked.wait(timeout=20.0)
     assert in_time(store.close)
