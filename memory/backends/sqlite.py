@@ -11,6 +11,7 @@ disk; every error leaves as one of ours and names the file.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
@@ -47,9 +48,12 @@ from memory.vector_files import Space, VectorIndex
 _PAGE = 500
 _STEPS_BETWEEN_LOOKS = 1000  # virtual machine steps between two looks at the deadline: about 10 us of work
 _WAITED_FOR_S = 5.0  # for a lock that another process holds for a moment
+_LET_GO_S = 1.0  # for readers to finish, before a checkpoint is given up
 _IDLE_AFTER_S = 0.05  # without a write the vector index may take the processor
 _BACKUP_PAGES = 1000  # at a time, so that the writer goes on meanwhile
 _CACHE_KIB = 65_536
+
+log = logging.getLogger(__name__)
 
 
 class SqliteBackend:
@@ -194,21 +198,14 @@ class SqliteBackend:
         return StoreSizes(on_disk, index.files_bytes(), index.unindexed)
 
     def forget(self, robot: str, ids: tuple[str, ...]) -> int:
-        gone = 0
-        with self._transaction() as sql:
-            _, now = self._next_stamp(sql)
-            for one in dict.fromkeys(ids):
-                erased = rows.erase(sql, robot, one)
-                gone += erased
-                if erased:
-                    audit = (now, robot, digest_of(robot, one), erased)
-                    sql.execute("INSERT INTO audits(at_ns, robot, digest, rows) VALUES(?, ?, ?, ?)", audit)
-            sql.execute("UPDATE last SET recorded_ns = ?", (now,))
-            if gone:
-                rows.drop_erased_words(sql)
-        if gone:  # what was erased must not live on in the write-ahead log or in the vector index
-            self._forget_index()
-            self.maintain("checkpoint")
+        with self._writing:
+            gone = self._erase(robot, ids)
+            if gone:  # what was erased must not live on in the vector index or in the write-ahead log
+                self._forget_index()
+                if not self._checkpoint():
+                    log.warning(
+                        "%s-wal holds what was forgotten until its readers let go and it is emptied", self._path
+                    )
         return gone
 
     def audits(self) -> tuple[Forgotten, ...]:
@@ -221,8 +218,8 @@ class SqliteBackend:
         if task == "rebuild":
             return self._rebuild()
         if task == "checkpoint":
-            self._checkpoint()
-            return f"{self._path} holds every committed record"
+            whole = self._checkpoint()
+            return f"{self._path} {'holds' if whole else 'will, once its readers let go, hold'} every committed record"
         if task == "backup" and argument:
             return self._backup(Path(argument))
         known = "verify, rebuild, checkpoint, backup (to a path)"
@@ -239,7 +236,7 @@ class SqliteBackend:
             self._open = False
             if self._writer is not None:
                 with suppress(sqlite3.Error):  # what is committed is safe in the log; the next open reads it
-                    self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    _emptied(self._writer)
             self._let_go()
 
     def _commit(self, batch: Batch) -> tuple[Receipt, rows.Embedded]:
@@ -262,6 +259,22 @@ class SqliteBackend:
             sql.execute("UPDATE last SET sequence = ?, recorded_ns = ?", (receipt.last_sequence, now))
             rows.remember(sql, batch.key, receipt)
         return receipt, embedded
+
+    def _erase(self, robot: str, ids: tuple[str, ...]) -> int:
+        gone = 0
+        with self._transaction() as sql:
+            _, now = self._next_stamp(sql)
+            for one in dict.fromkeys(ids):
+                erased = rows.erase(sql, robot, one)
+                gone += erased
+                if erased:
+                    audit = (now, robot, digest_of(robot, one), erased)
+                    sql.execute("INSERT INTO audits(at_ns, robot, digest, rows) VALUES(?, ?, ?, ?)", audit)
+            sql.execute("UPDATE last SET recorded_ns = ?", (now,))
+            if gone:
+                rows.drop_erased_words(sql)
+                self._vector_index().discard_files()  # before the commit: a death between them leaves no vector behind
+        return gone
 
     # ---- what the vector index asks of the rows
 
@@ -325,6 +338,7 @@ class SqliteBackend:
                     sql = sqlite_migration.prepare(sql, self._path)
                     for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
                         sql.execute(f"PRAGMA {pragma}")
+                    _emptied(sql)  # the log of a killed writer may hold what was forgotten
                 sql.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             except BaseException:
                 sql.close()
@@ -345,7 +359,7 @@ class SqliteBackend:
             yield
         except (sqlite3.IntegrityError, UnicodeEncodeError, OverflowError) as error:
             raise RejectedInput(f"{self._path}: {error}") from error
-        except (sqlite3.OperationalError, sqlite3.ProgrammingError) as error:
+        except (sqlite3.OperationalError, sqlite3.ProgrammingError, OSError) as error:
             raise StoreUnavailable(f"cannot {verb} store {self._path}: {error}") from error
         except sqlite3.DatabaseError as error:
             raise StoreCorrupt(f"cannot {verb} store {self._path}: {error}") from error
@@ -416,13 +430,14 @@ class SqliteBackend:
             count, since = count + len(page), page[-1][0]
         return f"{self._path}: {count} records verified"
 
-    def _checkpoint(self) -> None:
+    def _checkpoint(self) -> bool:
+        """Bring the log into the file and save the index; False if a reader keeps the log from being emptied."""
         with self._writing, self._our_errors("write to"):
             self._need_open()
-            if self._writer is not None:
-                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            emptied = self._writer is None or _emptied(self._writer, _LET_GO_S)
             if self._vectors is not None:
                 self._vectors.save()
+        return emptied
 
     def _rebuild(self) -> str:
         if self._read_only:
@@ -452,6 +467,19 @@ class SqliteBackend:
     def _next_stamp(self, sql: sqlite3.Connection) -> tuple[int, int]:
         sequence, recorded_ns = sql.execute("SELECT sequence, recorded_ns FROM last").fetchone()
         return sequence, max(self._clock(), recorded_ns + 1)
+
+
+def _emptied(sql: sqlite3.Connection, wait_s: float = 0.0) -> bool:
+    """Bring the write-ahead log into the file and cut it to nothing, if no reader needs it or lets go of it in time."""
+    sql.execute(f"PRAGMA busy_timeout = {round(1000 * wait_s)}").fetchall()
+    try:
+        return not sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise
+        return False
+    finally:
+        sql.execute(f"PRAGMA busy_timeout = {round(1000 * _WAITED_FOR_S)}").fetchall()
 
 
 def _slices(values: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from memory.backend import digest_of
 from memory.backends.in_memory import InMemoryBackend
 from memory.backends.sqlite import SqliteBackend
 from memory.errors import RejectedInput
@@ -187,6 +188,19 @@ def test_a_death_between_rows_and_index_loses_neither(lives, tmp_path, point, pa
             witness.judge(lives.died(witness.path, witness.seed, witness.next, point, rng.randint(0, passes)))
             assert point == "saving" or witness.landed - before == (point == "committed")
         assert witness.indexed or point == "committed"
+
+
+def test_what_was_forgotten_before_a_death_is_in_no_file_afterwards(lives, tmp_path):
+    path = tmp_path / "robot.db"
+    answers = lives.died(path, 3, 0, "forgotten", 0)
+    (forgotten,) = next(step.ids for step in islice(steps(3), len(answers), None) if step.verb == "forget")
+    assert list(tmp_path.glob("*.vectors/*")) == []
+    store = SqliteBackend(path, StepClock())
+    assert [audit.digest for audit in store.audits()] == [digest_of("robot", forgotten)]
+    word = forgotten[1:].replace("-", "x").encode()
+    for name in (f'"{forgotten}"'.encode(), b"word" + word):
+        assert [file for file in tmp_path.iterdir() if file.is_file() and name in file.read_bytes()] == []
+    store.close()
 
 
 def test_a_life_without_a_death_is_the_specification(tmp_path):

@@ -54,7 +54,8 @@ def die_at(point: str, passes: int) -> None:
     """Kill the own process at a point of the code.
 
     Points: "committed" = rows are on the disk, the index knows nothing of them; "saving" = around any renaming or
-    syncing of an index file; "saved" = the next write, all but committed, after an index was saved.
+    syncing of an index file; "saved" = the next write, all but committed, after an index was saved; "forgotten" = rows
+    are erased, the memory of the index and the write-ahead log are not.
     """
     left = itertools.count(passes, -1)
     saving: list[bool] = []
@@ -80,6 +81,8 @@ def die_at(point: str, passes: int) -> None:
     VectorIndex.save = save_watched  # type: ignore[method-assign]
     if point == "committed":
         SqliteBackend._index = watched(SqliteBackend._index, lambda: True)  # type: ignore[method-assign]
+    if point == "forgotten":
+        SqliteBackend._forget_index = watched(SqliteBackend._forget_index, lambda: True)  # type: ignore[method-assign]
     if point == "saving":
         os.replace = watched(os.replace, lambda: saving[-1:] == [True], after=True)
         os.fsync = watched(os.fsync, lambda: saving[-1:] == [True], after=True)
