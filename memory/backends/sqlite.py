@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -38,12 +39,13 @@ from memory.backends import sqlite_migration
 from memory.backends import sqlite_rows as rows
 from memory.backends import sqlite_schema as schema
 from memory.backends.meter import Meter
+from memory.backends.room import Limits, Room
 from memory.backends.sqlite_search import Searching
 from memory.backends.writer_lock import WriterLock
 from memory.errors import RejectedInput, StoreCorrupt, StoreNotEmpty, StoreUnavailable
 from memory.query import Query
 from memory.records import Record, Relation, Tally
-from memory.vector_files import Space, VectorIndex
+from memory.vector_files import MANIFEST, Space, VectorIndex
 
 _PAGE = 500
 _STEPS_BETWEEN_LOOKS = 1000  # virtual machine steps between two looks at the deadline: about 10 us of work
@@ -52,6 +54,7 @@ _LET_GO_S = 1.0  # for readers to finish, before a checkpoint is given up
 _IDLE_AFTER_S = 0.05  # without a write the vector index may take the processor
 _BACKUP_PAGES = 1000  # at a time, so that the writer goes on meanwhile
 _CACHE_KIB = 65_536
+_LOG_KEPT = "journal_size_limit = 16777216"  # bytes; a log that a reader has made longer is cut when it is free again
 
 log = logging.getLogger(__name__)
 
@@ -63,27 +66,33 @@ class SqliteBackend:
         path: The file; made if it is not there, its folder is not.
         clock: Where recorded_ns comes from.
         read_only: Read beside the process that writes.
+        limits: How much room it may take.
 
     Raises:
         StoreUnavailable: it cannot be opened, or another writer holds it.
-        StoreCorrupt: the file is no store of ours.
+        StoreCorrupt: the file is no store of ours, or it is gone and what belongs to it is still there.
         StoreTooNew: a later version wrote it.
     """
 
     capabilities = Capability.DURABLE | Capability.REOPENS | Capability.BACKUP | Capability.READERS
 
-    def __init__(self, path: str | Path, clock: Clock, *, read_only: bool = False) -> None:
+    def __init__(
+        self, path: str | Path, clock: Clock, *, read_only: bool = False, limits: Limits | None = None
+    ) -> None:
         self._path = Path(path)
+        self._room = Room(self._path, limits or Limits())
         self._clock = clock
         self._read_only = read_only
         self._writing, self._reading_turn = threading.RLock(), threading.RLock()
         self._open = False
+        self._index_folder = self._path.with_name(self._path.name + ".vectors")
         self._vectors: VectorIndex | None = None
         self._wrote_s = 0.0
         if not self._path.parent.is_dir():
             raise StoreUnavailable(f"cannot open store {self._path}: folder {self._path.parent} does not exist")
         self._lock = None if read_only else WriterLock(self._path)
         try:
+            self._refuse_remains()
             self._writer = None if read_only else self._connect()
             self._reader = self._connect(read_only=True)
         except BaseException:
@@ -160,12 +169,14 @@ class SqliteBackend:
     def embed(self, robot: str, encoder: str, vectors: Mapping[tuple[str, int], bytes]) -> int:
         with self._writing:
             with self._transaction() as sql:
+                self._room.need(sql)
                 found, embedded = rows.embed(sql, robot, encoder, vectors)
             self._index(embedded)
         return found
 
     def restore(self, entries: Iterable[Record | Tally]) -> None:
         with self._transaction() as sql:
+            self._room.need(sql)
             if sql.execute("SELECT recorded_ns FROM last").fetchone()[0]:
                 count = sql.execute("SELECT count(*) FROM records").fetchone()[0]
                 raise StoreNotEmpty(f"cannot restore into {self._path}: it was written before ({count} records)")
@@ -246,6 +257,7 @@ class SqliteBackend:
             ).fetchone()
             if known:
                 return Receipt(*known), rows.Embedded()
+            self._room.need(sql)
             last, now = self._next_stamp(sql)
             stamped = [
                 replace(record, sequence=number, recorded_ns=now, retired_ns=None)
@@ -299,8 +311,7 @@ class SqliteBackend:
     def _vector_index(self) -> VectorIndex:
         with self._reading_turn:
             if self._vectors is None:
-                folder = self._path.with_name(self._path.name + ".vectors")
-                self._vectors = VectorIndex(folder, self, self._busy, read_only=self._read_only)
+                self._vectors = VectorIndex(self._index_folder, self, self._busy, read_only=self._read_only)
             return self._vectors
 
     def _index(self, embedded: rows.Embedded) -> None:
@@ -323,11 +334,25 @@ class SqliteBackend:
 
     # ---- connections
 
+    def _refuse_remains(self) -> None:
+        """A file that went and left the rest behind is a loss to be told of, not an empty store."""
+        if self._path.is_file() and self._path.stat().st_size:
+            return
+        beside = (self._path.with_name(self._path.name + "-wal"), self._index_folder / MANIFEST)
+        left = [str(file) for file in beside if file.is_file() and file.stat().st_size]
+        if left:
+            raise StoreCorrupt(
+                f"the rows of store {self._path} are gone, but {' and '.join(left)} of it is there: put the file or a "
+                "backup in its place; to begin anew, remove that too"
+            )
+
     def _connect(self, *, read_only: bool = False) -> sqlite3.Connection:
         with self._our_errors("open"):
             if read_only and not self._path.is_file():
                 raise StoreUnavailable(f"cannot read store {self._path}: there is no such file")
             address = f"file:{quote(str(self._path.absolute()))}?mode={'ro' if read_only else 'rwc'}"
+            if read_only and self._is_still():
+                address += "&immutable=1"
             sql = sqlite3.connect(
                 address, uri=True, isolation_level=None, check_same_thread=False, timeout=_WAITED_FOR_S
             )
@@ -336,14 +361,20 @@ class SqliteBackend:
                     sqlite_migration.check(sql, self._path, whole=True)
                 else:
                     sql = sqlite_migration.prepare(sql, self._path)
-                    for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
+                    for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", _LOG_KEPT):
                         sql.execute(f"PRAGMA {pragma}")
-                    _emptied(sql)  # the log of a killed writer may hold what was forgotten
+                    with suppress(sqlite3.OperationalError):  # a full disk: what is committed is read from the log
+                        _emptied(sql)  # that of a killed writer may hold what was forgotten
                 sql.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             except BaseException:
                 sql.close()
                 raise
             return sql
+
+    def _is_still(self) -> bool:
+        """On a disk where nothing can be written and nothing is left to take in from a log, SQLite needs no lock."""
+        wal = self._path.with_name(self._path.name + "-wal")
+        return not os.access(self._path.parent, os.W_OK) and not (wal.is_file() and wal.stat().st_size)
 
     def _let_go(self) -> None:
         for name in ("_reader", "_writer"):
@@ -451,22 +482,50 @@ class SqliteBackend:
         return f"{self._path}: every index was made anew from {count} records"
 
     def _backup(self, target: Path) -> str:
+        if target.exists() and target.samefile(self._path):
+            raise StoreUnavailable(f"cannot back {self._path} up to itself")
         partial = target.with_name(target.name + ".partial")
-        partial.unlink(missing_ok=True)
-        with self._our_errors("back up"):
+        with self._our_errors("back up"), _removed(partial):
             self._need_open()
             source, copy = self._connect(read_only=True), sqlite3.connect(partial)
             try:
+                source.execute("BEGIN")  # one view of the rows: without it every commit would begin the copy again
+                source.execute("SELECT 1 FROM last").fetchone()
                 source.backup(copy, pages=_BACKUP_PAGES)
             finally:
                 copy.close()
                 source.close()
-        os.replace(partial, target)
+            self._put_in_place(partial, target)
         return f"copied {self._path} to {target}"
+
+    def _put_in_place(self, partial: Path, target: Path) -> None:
+        """A log or an index of what was there before would be taken for the copy's own."""
+        lock = WriterLock(target)
+        try:
+            for ending in ("-wal", "-shm", "-journal"):
+                target.with_name(target.name + ending).unlink(missing_ok=True)
+            shutil.rmtree(target.with_name(target.name + ".vectors"), ignore_errors=True)
+            os.replace(partial, target)
+            sqlite_migration.sync_folder(target.parent)
+        finally:
+            lock.release()
 
     def _next_stamp(self, sql: sqlite3.Connection) -> tuple[int, int]:
         sequence, recorded_ns = sql.execute("SELECT sequence, recorded_ns FROM last").fetchone()
         return sequence, max(self._clock(), recorded_ns + 1)
+
+
+@contextmanager
+def _removed(partial: Path) -> Iterator[None]:
+    """Nothing is left of an unfinished copy, neither before nor after."""
+    beside = [partial, partial.with_name(partial.name + "-journal")]
+    try:
+        for file in beside:
+            file.unlink(missing_ok=True)
+        yield
+    finally:
+        for file in beside:
+            file.unlink(missing_ok=True)
 
 
 def _emptied(sql: sqlite3.Connection, wait_s: float = 0.0) -> bool:

@@ -74,7 +74,7 @@ def _migrate(old: sqlite3.Connection, path: Path, version: int) -> None:
         new.close()
     old.close()
     os.replace(fresh, path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _entries_of_1(old: sqlite3.Connection) -> Iterator[Record | Tally]:
@@ -104,7 +104,8 @@ def _copy(old: sqlite3.Connection, kept: Path) -> None:
     os.replace(partial, kept)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
     with suppress(OSError):  # not every file system lets a folder be synced
         number = os.open(folder, os.O_RDONLY)
         try:
