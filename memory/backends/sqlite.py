@@ -459,6 +459,14 @@ class SqliteBackend:
                     raise StoreCorrupt(f"{self._path}: row {row[0]} does not fit its checksum: {row[1][:80]!r}")
                 rows.record_of(row)
             count, since = count + len(page), page[-1][0]
+        with self._reading(Meter(None, 0)) as sql:
+            sql.execute("BEGIN")  # one view, whatever is written meanwhile
+            try:
+                why = rows.disagreement(sql)
+            finally:
+                sql.execute("ROLLBACK")
+        if why:
+            raise StoreCorrupt(f"{self._path}: {why}; maintain rebuild makes it anew")
         return f"{self._path}: {count} records verified"
 
     def _checkpoint(self) -> bool:

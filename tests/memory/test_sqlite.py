@@ -211,6 +211,26 @@ def test_a_row_that_changed_on_the_disk_is_found_by_verify(store, path):
     again.close()
 
 
+@pytest.mark.parametrize(
+    ("harm", "named"),
+    [
+        ("DELETE FROM positions WHERE sequence = 2", "index of positions has 1 entries, the rows call for 2"),
+        ("INSERT INTO texts_instance(texts_instance) VALUES('delete-all')", "index of words of instance has 0 entries"),
+    ],
+)
+def test_an_index_of_the_file_that_lacks_a_row_is_found_by_verify_and_made_anew_by_rebuild(store, path, harm, named):
+    store.write(Batch(records=(mug(), mug("mug-2"))))
+    vandal = sqlite3.connect(path, isolation_level=None)
+    vandal.execute(harm)
+    vandal.close()
+    with pytest.raises(StoreCorrupt, match=named):
+        store.maintain("verify")
+    store.maintain("rebuild")
+    store.maintain("verify")
+    for query in (Query(text="mug"), Query(near_m=(0.0, 0.0, 0.8), within_m=1.0)):
+        assert len(store.find(query).records) == 2
+
+
 def test_a_torn_file_is_corrupt_not_empty(store, path):
     fill(store, random.Random(1), 200)
     store.close()
