@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -58,11 +58,15 @@ class _File:
 
 
 class Disk:
-    """The files of one folder, as the kernel has them and as the disk does."""
+    """The files of one folder, as the kernel has them and as the disk does.
 
-    def __init__(self) -> None:
-        self._now: dict[str, _File | None] = {}  # None: a directory
-        self._kept: dict[str, _File | None] = {}
+    Args:
+        before: Files that were there and durable when the recording began, by name.
+    """
+
+    def __init__(self, before: Mapping[str, bytes] | None = None) -> None:
+        self._now: dict[str, _File | None] = {name: _File(bytearray(held)) for name, held in (before or {}).items()}
+        self._kept = dict(self._now)  # None: a directory
         self._names: list[tuple[int, Event, _File | None]] = []
         self._by_inode: dict[int, _File] = {}
         self._count = 0
@@ -104,6 +108,8 @@ class Disk:
         }
 
     def _file(self, event: Event) -> _File:
+        if event.inode not in self._by_inode and (known := self._now.get(event.name)) is not None:
+            self._by_inode[event.inode] = known
         if event.inode not in self._by_inode:  # made by a library whose calls are not seen
             self._by_inode[event.inode] = _File()
             self._name(event._replace(op="c"), self._by_inode[event.inode])

@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -36,6 +37,20 @@ live(path, int(seed), lambda number, answer: os.write(acks, b"."), last=int(last
 """
 
 
+MIGRATES = """
+import os, sys
+from memory.backend import Batch
+from memory.backends.sqlite import SqliteBackend
+from memory.samples import mug
+acks = os.open(sys.argv[1] + ".acks", os.O_WRONLY | os.O_CREAT)
+store = SqliteBackend(sys.argv[1], lambda: 1)
+os.write(acks, b".")
+store.write(Batch(records=(mug("after"),)))
+os.write(acks, b".")
+store.close()
+"""
+
+
 @dataclass(frozen=True)
 class Recorded:
     """A life under the recorder, and what the store had to hold after each of its steps."""
@@ -44,6 +59,7 @@ class Recorded:
     events: list[disk.Event]
     exports: list[str]
     believed: list[list[Record]]
+    before: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="session")
@@ -67,13 +83,15 @@ def recorded(recorder, tmp_path):
         folder.mkdir()
         watched = {"LD_PRELOAD": str(recorder), "NX_FOLDER": str(folder), "NX_LOG": str(log)}
         told = [str(folder / "robot.db"), str(seed), str(count), "wal_autocheckpoint = 60", *pragmas]
-        subprocess.run(
-            [sys.executable, "-c", LIFE, *told], cwd=ROOT, check=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **watched},
-        )  # fmt: skip
+        played(LIFE, told, watched)
         return Recorded(folder, list(disk.events(log.read_bytes())), *specified(seed, count))
 
     return record
+
+
+def played(code: str, told: list[str], watched: dict[str, str]) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **watched}
+    subprocess.run([sys.executable, "-c", code, *told], cwd=ROOT, check=True, env=environment)
 
 
 def specified(seed: int, count: int) -> tuple[list[str], list[list[Record]]]:
@@ -91,7 +109,7 @@ def specified(seed: int, count: int) -> tuple[list[str], list[list[Record]]]:
 def cut(life: Recorded, cuts: int, folder: Path, rng: random.Random) -> list[str]:
     """Cut the power so often; what was found wrong, in words."""
     points = Counter(rng.choices(range(len(life.events) + 1), k=cuts))
-    played, acknowledged, wrong = disk.Disk(), 0, []
+    played, acknowledged, wrong = disk.Disk(life.before), 0, []
     for number, event in enumerate([*life.events, None]):
         for nth in range(points[number]):
             how = rng.choice(disk.CUTS)
@@ -146,6 +164,22 @@ def test_power_cuts_show_a_store_that_does_not_wait_for_the_disk(recorded, tmp_p
     """The same life with a weaker setting loses what it acknowledged, so the cuts above can see a loss."""
     life = recorded(1, f"synchronous = {setting}")
     assert len(cut(life, 20, tmp_path / "cuts", random.Random(1))) >= 5
+
+
+def test_a_store_of_an_older_format_survives_a_power_cut_while_it_is_migrated(recorder, tmp_path):
+    folder, old = tmp_path / "recorded", ROOT / "tests/golden/format_1.sqlite3"
+    folder.mkdir()
+    path, log = folder / "robot.db", tmp_path / "log"
+    shutil.copy(old, path)
+    played(MIGRATES, [str(path)], {"LD_PRELOAD": str(recorder), "NX_FOLDER": str(folder), "NX_LOG": str(log)})
+    whole = SqliteBackend(path, StepClock())
+    after, lines = exported(whole), exported(whole).splitlines(keepends=True)
+    before = "".join(line for line in lines if '"id":"after"' not in line.replace(" ", ""))
+    whole.close()
+    assert len(before.splitlines()) == len(lines) - 1
+    exports, believed = [before, before, after], [list[Record]() for _ in range(3)]
+    life = Recorded(folder, list(disk.events(log.read_bytes())), exports, believed, {str(path): old.read_bytes()})
+    assert cut(life, 100, tmp_path / "cuts", random.Random(1)) == []
 
 
 def test_the_recorder_sees_every_kind_of_file(recorded):
