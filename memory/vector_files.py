@@ -129,7 +129,7 @@ class VectorIndex:
 
     def files_bytes(self) -> int:
         """On disk."""
-        return sum(path.stat().st_size for path in self._folder.glob("*")) if self._folder.is_dir() else 0
+        return sum(size_of(path) for path in self._folder.glob("*"))
 
     def digest_all(self, progress: Callable[[int], None] = lambda left: None) -> None:
         """Move every long tail into its index, now; `progress` is told how many vectors are left."""
@@ -327,6 +327,14 @@ def _restored(path: Path) -> Any:
 
 def _crc_of(partitions: object) -> int:
     return zlib.crc32(json.dumps(partitions, sort_keys=True).encode())
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 if it is not there, or went a moment ago."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def checksum(path: Path) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memory.errors import StoreUnavailable
+from memory.vector_files import size_of
 
 _LEVELS = (0.8, 0.9, 0.95, 1.0)  # shares of a limit that are worth a warning
 
@@ -47,7 +48,7 @@ class Room:
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self._path = path
-        self._folder, self._log_path = str(path.parent), f"{path}-wal"
+        self._folder, self._log_path = str(path.parent), path.with_name(path.name + "-wal")
         self._limits = limits
         self._told: dict[str, int] = {}
 
@@ -58,7 +59,7 @@ class Room:
             StoreUnavailable: the disk or the store is full; the message names what is free and what is needed.
         """
         limits = self._limits
-        log_bytes = _size(self._log_path)
+        log_bytes = size_of(self._log_path)
         self._warn("write-ahead log, which a reader may keep from being emptied,", log_bytes, limits.log_bytes)
         if limits.reserve_bytes:
             disk = os.statvfs(self._folder)
@@ -85,13 +86,6 @@ class Room:
             self._told[what] = reached
         elif value < (levels[0] - 0.1) * limit:
             self._told[what] = 0
-
-
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except FileNotFoundError:
-        return 0
 
 
 def _rows_bytes(sql: sqlite3.Connection) -> int:

@@ -45,7 +45,7 @@ from memory.backends.writer_lock import WriterLock
 from memory.errors import RejectedInput, StoreCorrupt, StoreNotEmpty, StoreUnavailable
 from memory.query import Query
 from memory.records import Record, Relation, Tally
-from memory.vector_files import MANIFEST, Space, VectorIndex
+from memory.vector_files import MANIFEST, Space, VectorIndex, size_of
 
 _PAGE = 500
 _STEPS_BETWEEN_LOOKS = 1000  # virtual machine steps between two looks at the deadline: about 10 us of work
@@ -203,9 +203,9 @@ class SqliteBackend:
 
     def sizes(self) -> StoreSizes:
         self._need_open()
-        files = [self._path, self._path.with_name(self._path.name + "-wal")]
+        files = (self._path, self._path.with_name(self._path.name + "-wal"))
         index = self._vector_index()
-        on_disk = sum(file.stat().st_size for file in files if file.is_file())
+        on_disk = sum(map(size_of, files))
         return StoreSizes(on_disk, index.files_bytes(), index.unindexed)
 
     def forget(self, robot: str, ids: tuple[str, ...]) -> int:
@@ -336,10 +336,10 @@ class SqliteBackend:
 
     def _refuse_remains(self) -> None:
         """A file that went and left the rest behind is a loss to be told of, not an empty store."""
-        if self._path.is_file() and self._path.stat().st_size:
+        if size_of(self._path):
             return
         beside = (self._path.with_name(self._path.name + "-wal"), self._index_folder / MANIFEST)
-        left = [str(file) for file in beside if file.is_file() and file.stat().st_size]
+        left = [str(file) for file in beside if size_of(file)]
         if left:
             raise StoreCorrupt(
                 f"the rows of store {self._path} are gone, but {' and '.join(left)} of it is there: put the file or a "
@@ -374,7 +374,7 @@ class SqliteBackend:
     def _is_still(self) -> bool:
         """On a disk where nothing can be written and nothing is left to take in from a log, SQLite needs no lock."""
         wal = self._path.with_name(self._path.name + "-wal")
-        return not os.access(self._path.parent, os.W_OK) and not (wal.is_file() and wal.stat().st_size)
+        return not os.access(self._path.parent, os.W_OK) and not size_of(wal)
 
     def _let_go(self) -> None:
         for name in ("_reader", "_writer"):

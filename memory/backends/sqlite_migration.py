@@ -43,6 +43,8 @@ def prepare(sql: sqlite3.Connection, path: Path) -> sqlite3.Connection:
 def check(sql: sqlite3.Connection, path: Path, *, whole: bool = False) -> int:
     """The format of a store; `whole` refuses one that is not of today's."""
     version = int(sql.execute("PRAGMA user_version").fetchone()[0])
+    if whole and not sql.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise StoreUnavailable(f"{path} is empty: whoever writes it has not made it a store yet")
     if sql.execute("PRAGMA application_id").fetchone()[0] != schema.APPLICATION:
         raise StoreCorrupt(f"{path} is a database of another program, not a store")
     if version > schema.FORMAT:

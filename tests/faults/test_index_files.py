@@ -23,6 +23,7 @@ import pytest
 from memory import vectors
 from memory.backend import Batch
 from memory.backends.sqlite import SqliteBackend
+from memory.query import Query
 from memory.records import Event
 from memory.samples import START_NS, ContractClock, mug, sample_vector
 
@@ -259,6 +260,18 @@ def test_a_wrong_file_is_moved_aside_for_whoever_wants_to_look(tmp_path):
     store.forget("robot", ("m1",))
     assert list(folder(path).glob("*.bad")) == []  # but not what may hold something forgotten
     store.close()
+
+
+def test_a_reader_does_without_a_wrong_file_and_leaves_it_to_the_writer(tmp_path):
+    """Row 79."""
+    path = made(tmp_path / "robot.db", 1)
+    truncated(path)
+    before = {file.name: file.read_bytes() for file in folder(path).iterdir()}
+    reader = SqliteBackend(path, ContractClock(), read_only=True)
+    asked = Query(vector=sample_vector(random.Random(5)), encoder="a@1", limit=5)
+    assert reader.find(asked).records == reader.find(replace(asked, exact=True)).records
+    reader.close()
+    assert {file.name: file.read_bytes() for file in folder(path).iterdir()} == before
 
 
 def test_an_index_that_cannot_be_kept_fails_no_write_and_no_question(tmp_path):

@@ -198,6 +198,14 @@ def test_an_empty_file_becomes_a_store(path):
     store.close()
 
 
+def test_a_reader_that_comes_before_the_first_writer_is_told_to_try_again(path):
+    with pytest.raises(StoreUnavailable, match="no such file"):
+        SqliteBackend(path, ContractClock(), read_only=True)
+    path.touch()
+    with pytest.raises(StoreUnavailable, match="has not made it a store yet"):
+        SqliteBackend(path, ContractClock(), read_only=True)
+
+
 def test_a_row_that_changed_on_the_disk_is_found_by_verify(store, path):
     store.write(Batch(records=(mug(), mug("mug-2"))))
     store.close()
