@@ -269,7 +269,11 @@ class VectorIndex:
 
     def _save_one(self, number: int, part: Partition, encoder: str) -> _Saved:
         partial = self._folder / f"{number}.partial"
-        applied, count = part.save(str(partial))
+        try:
+            applied, count = part.save(str(partial))
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
         name = f"{number}-{applied}.usearch"

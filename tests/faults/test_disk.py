@@ -228,6 +228,57 @@ def test_a_disk_that_fills_up_loses_nothing_acknowledged_and_is_written_to_again
     assert "full" in late or "disk I/O error" in late
 
 
+SAVES = """
+import os, resource, signal, sys
+from pathlib import Path
+from memory import vectors
+from memory.backends.sqlite import SqliteBackend
+from memory.errors import StoreUnavailable
+from memory.samples import ContractClock
+from memory.testing import exported
+
+vectors.INDEX_FROM = 16
+path = Path(sys.argv[1])
+store = SqliteBackend(path, ContractClock())
+held = exported(store)
+store.maintain("rebuild")
+store.maintain("checkpoint")  # of the rows nothing is left to write
+(file,) = path.with_name("robot.db.vectors").glob("*.usearch")
+size, refused = file.stat().st_size, 0
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+index = store._vector_index()
+for limit in (0, 64, size // 2, size - 4000, size - 1):
+    for part in index._partitions.values():
+        part.dirty = True
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    try:
+        store.maintain("checkpoint")
+    except StoreUnavailable:
+        refused += 1
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    reader = SqliteBackend(path, ContractClock(), read_only=True)
+    assert exported(reader) == held and reader.sizes().unindexed == 0, limit  # the index saved before is whole
+    reader.close()
+store.maintain("checkpoint")
+store.close()
+print(refused)
+"""
+
+
+def test_an_index_that_finds_no_room_leaves_the_one_that_was_saved_before(path):
+    """Row 83: the library says nothing when the last bytes of a file are lost; the size of the file does."""
+    store = opened(path)
+    vectors = [pack([float(n), 1.0 + n % 7, -1.0]) for n in range(3000)]
+    records = (replace(mug(f"m{n}"), embedding=vector, encoder=ENCODER) for n, vector in enumerate(vectors))
+    store.write(Batch(records=tuple(records)))
+    store.close()
+    child = subprocess.run(
+        [sys.executable, "-c", SAVES, path], cwd=ROOT, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert child.stdout == "5\n"
+
+
 STANDS = """
 import os, subprocess, sys
 from pathlib import Path
