@@ -77,7 +77,7 @@ class Partition:
         with self._lock:
             known = int(np.searchsorted(fresh, self.newest, side="right"))
             self._extend(fresh[known:], vectors[known:])
-            self.behind = max(0, self.behind - len(fresh[known:]))  # another thread may have brought the rest
+            self.behind = max(0, self.behind - len(fresh) + known)
 
     def nearest(self, vector: bytes, count: int) -> Numbers:
         """Numbers of about the `count` nearest, nearest first; all if it holds no more."""
@@ -101,9 +101,9 @@ class Partition:
                 if self._count < (1 if self.indexed else INDEX_FROM):
                     return False
                 self._need_index()
-                gulp = min(GULP, self._count)  # beyond the count the arrays are room, not vectors
-                self._index.add(self._numbers[:gulp].astype(np.uint64), self._vectors[:gulp], threads=1)
-                self._drop(gulp)
+                taken = min(GULP, self._count)
+                self._index.add(self._numbers[:taken].astype(np.uint64), self._vectors[:taken], threads=1)
+                self._drop(taken)
                 self.dirty = True
         return self._count > 0
 

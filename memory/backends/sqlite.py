@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sqlite3
 import threading
 import time
@@ -38,6 +37,7 @@ from memory.backend import (
 from memory.backends import sqlite_migration
 from memory.backends import sqlite_rows as rows
 from memory.backends import sqlite_schema as schema
+from memory.backends import sqlite_upkeep as upkeep
 from memory.backends.meter import Meter
 from memory.backends.room import Limits, Room
 from memory.backends.sqlite_search import Searching
@@ -52,7 +52,6 @@ _STEPS_BETWEEN_LOOKS = 1000  # virtual machine steps between two looks at the de
 _WAITED_FOR_S = 5.0  # for a lock that another process holds for a moment
 _LET_GO_S = 1.0  # for readers to finish, before a checkpoint is given up
 _IDLE_AFTER_S = 0.05  # without a write the vector index may take the processor
-_BACKUP_PAGES = 1000  # at a time, so that the writer goes on meanwhile
 _CACHE_KIB = 65_536
 _LOG_KEPT = "journal_size_limit = 16777216"  # bytes; a log that a reader has made longer is cut when it is free again
 
@@ -213,10 +212,12 @@ class SqliteBackend:
             gone = self._erase(robot, ids)
             if gone:  # what was erased must not live on in the vector index or in the write-ahead log
                 self._forget_index()
-                if not self._checkpoint():
-                    log.warning(
-                        "%s-wal holds what was forgotten until its readers let go and it is emptied", self._path
-                    )
+                try:
+                    why = "" if self._checkpoint() else "a reader holds on to it"
+                except StoreUnavailable as error:  # the rows are gone, and that is the answer
+                    why = str(error)
+                if why:
+                    log.warning("%s-wal may hold what was forgotten until the next checkpoint: %s", self._path, why)
         return gone
 
     def audits(self) -> tuple[Forgotten, ...]:
@@ -247,7 +248,7 @@ class SqliteBackend:
             self._open = False
             if self._writer is not None:
                 with suppress(sqlite3.Error):  # what is committed is safe in the log; the next open reads it
-                    _emptied(self._writer)
+                    upkeep.emptied(self._writer)
             self._let_go()
 
     def _commit(self, batch: Batch) -> tuple[Receipt, rows.Embedded]:
@@ -364,7 +365,7 @@ class SqliteBackend:
                     for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", _LOG_KEPT):
                         sql.execute(f"PRAGMA {pragma}")
                     with suppress(sqlite3.OperationalError):  # a full disk: what is committed is read from the log
-                        _emptied(sql)  # that of a killed writer may hold what was forgotten
+                        upkeep.emptied(sql)  # that of a killed writer may hold what was forgotten
                 sql.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             except BaseException:
                 sql.close()
@@ -446,34 +447,19 @@ class SqliteBackend:
             since, left = page[-1].sequence, left - len(page) if left > 0 else left
 
     def _verify(self) -> str:
-        said = self._rows("PRAGMA integrity_check(1)", ())[0][0]
-        if said != "ok":
-            raise StoreCorrupt(f"{self._path}: {said}")
-        count, since = 0, 0
-        while page := self._rows(
-            f"SELECT {rows.ROW}, r.checksum {rows.FROM} WHERE r.sequence > ? ORDER BY r.sequence LIMIT ?",
-            (since, _PAGE),
-        ):
-            for *row, checksum in page:
-                if rows.checksum_of(row[1], row[3] or b"") != checksum:
-                    raise StoreCorrupt(f"{self._path}: row {row[0]} does not fit its checksum: {row[1][:80]!r}")
-                rows.record_of(row)
-            count, since = count + len(page), page[-1][0]
-        with self._reading(Meter(None, 0)) as sql:
-            sql.execute("BEGIN")  # one view, whatever is written meanwhile
+        with self._our_errors("read"):
+            self._need_open()
+            view = self._connect(read_only=True)  # of its own: no question waits for it
             try:
-                why = rows.disagreement(sql)
+                return f"{self._path}: {upkeep.verified(view, self._path)} records verified"
             finally:
-                sql.execute("ROLLBACK")
-        if why:
-            raise StoreCorrupt(f"{self._path}: {why}; maintain rebuild makes it anew")
-        return f"{self._path}: {count} records verified"
+                view.close()
 
     def _checkpoint(self) -> bool:
         """Bring the log into the file and save the index; False if a reader keeps the log from being emptied."""
         with self._writing, self._our_errors("write to"):
             self._need_open()
-            emptied = self._writer is None or _emptied(self._writer, _LET_GO_S)
+            emptied = self._writer is None or upkeep.emptied(self._writer, _LET_GO_S)
             if self._vectors is not None:
                 self._vectors.save()
         return emptied
@@ -492,61 +478,18 @@ class SqliteBackend:
     def _backup(self, target: Path) -> str:
         if target.exists() and target.samefile(self._path):
             raise StoreUnavailable(f"cannot back {self._path} up to itself")
-        partial = target.with_name(target.name + ".partial")
-        with self._our_errors("back up"), _removed(partial):
+        with self._our_errors("back up"):
             self._need_open()
-            source, copy = self._connect(read_only=True), sqlite3.connect(partial)
+            view = self._connect(read_only=True)
             try:
-                source.execute("BEGIN")  # one view of the rows: without it every commit would begin the copy again
-                source.execute("SELECT 1 FROM last").fetchone()
-                source.backup(copy, pages=_BACKUP_PAGES)
+                upkeep.copied(view, target)
             finally:
-                copy.close()
-                source.close()
-            self._put_in_place(partial, target)
+                view.close()
         return f"copied {self._path} to {target}"
-
-    def _put_in_place(self, partial: Path, target: Path) -> None:
-        """A log or an index of what was there before would be taken for the copy's own."""
-        lock = WriterLock(target)
-        try:
-            for ending in ("-wal", "-shm", "-journal"):
-                target.with_name(target.name + ending).unlink(missing_ok=True)
-            shutil.rmtree(target.with_name(target.name + ".vectors"), ignore_errors=True)
-            os.replace(partial, target)
-            sqlite_migration.sync_folder(target.parent)
-        finally:
-            lock.release()
 
     def _next_stamp(self, sql: sqlite3.Connection) -> tuple[int, int]:
         sequence, recorded_ns = sql.execute("SELECT sequence, recorded_ns FROM last").fetchone()
         return sequence, max(self._clock(), recorded_ns + 1)
-
-
-@contextmanager
-def _removed(partial: Path) -> Iterator[None]:
-    """Nothing is left of an unfinished copy, neither before nor after."""
-    beside = [partial, partial.with_name(partial.name + "-journal")]
-    try:
-        for file in beside:
-            file.unlink(missing_ok=True)
-        yield
-    finally:
-        for file in beside:
-            file.unlink(missing_ok=True)
-
-
-def _emptied(sql: sqlite3.Connection, wait_s: float = 0.0) -> bool:
-    """Bring the write-ahead log into the file and cut it to nothing, if no reader needs it or lets go of it in time."""
-    sql.execute(f"PRAGMA busy_timeout = {round(1000 * wait_s)}").fetchall()
-    try:
-        return not sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-    except sqlite3.OperationalError as error:
-        if "locked" not in str(error):
-            raise
-        return False
-    finally:
-        sql.execute(f"PRAGMA busy_timeout = {round(1000 * _WAITED_FOR_S)}").fetchall()
 
 
 def _slices(values: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

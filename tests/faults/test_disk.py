@@ -370,6 +370,20 @@ def test_a_part_that_cannot_be_written_fails_the_whole(path, part):
     store.close()
 
 
+def test_what_is_forgotten_beside_a_reader_that_holds_the_log_is_gone_and_the_rest_is_told(path, caplog):
+    store = opened(path)
+    store.write(Batch(records=(mug("secret"), mug("kept"))))
+    dashboard = sqlite3.connect(path, isolation_level=None)
+    dashboard.execute("BEGIN")
+    dashboard.execute("SELECT count(*) FROM records").fetchone()
+    assert store.forget("robot", ("secret",)) == 1
+    assert "may hold what was forgotten until the next checkpoint" in caplog.text
+    dashboard.close()
+    store.maintain("checkpoint")
+    assert [file for file in path.parent.glob("robot.db*") if file.is_file() and b"secret" in file.read_bytes()] == []
+    store.close()
+
+
 def writing(store: SqliteBackend, enough: threading.Event, acknowledged: list[int]) -> None:
     while not enough.is_set():
         acknowledged.append(store.write(Batch(records=(said(f"n{len(acknowledged)}", 2000),))).last_sequence)
