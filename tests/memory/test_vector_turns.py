@@ -9,6 +9,7 @@ import pytest
 
 from memory import vector_files, vectors
 from memory.backend import Batch
+from memory.backends import sqlite
 from memory.backends.sqlite import SqliteBackend
 from memory.query import Query
 from memory.samples import ENCODER, ContractClock, mug, sample_vector
@@ -18,8 +19,9 @@ from memory.vectors import Partition
 
 @pytest.fixture
 def eager(monkeypatch):
-    """An index from sixteen vectors on, and a tail of a hundred at most."""
+    """An index from sixteen vectors on, also while it is written to, and a tail of a hundred at most."""
     monkeypatch.setattr(vectors, "INDEX_FROM", 16)
+    monkeypatch.setattr(sqlite, "_IDLE_AFTER_S", 0.0)
     for module in (vectors, vector_files):
         monkeypatch.setattr(module, "TAIL_KEPT", 100)
 
