@@ -86,7 +86,7 @@ def from_line(line: str, retired_ns: int | None = None, embedding: bytes | None 
         values["embedding"] = _vector(values.get("embedding", "")) if embedding is None else embedding
         return RECORD_KINDS[kind](**values)
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error, RejectedInput) as error:
-        raise StoreCorrupt(f"not a record: {line[:120]!r} ({error})") from error
+        raise StoreCorrupt(f"not a record: {str(line)[:120]!r} ({error})") from error
 
 
 def export(backend: Backend, out: TextIO, progress: Callable[[int], None] | None = None) -> int:

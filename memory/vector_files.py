@@ -2,9 +2,10 @@
 """Every partition of one store's vector index, and its files beside the store.
 
 Neighbours: vectors.py is one partition; backends/sqlite.py gives the rows.
-Rules of the file: a file is trusted only if its whole checksum is the manifest's and its numbers fit the rows, and it
-is checked before the native library opens it; one that is not is moved aside, and its partition grows anew from the
-rows; a file is replaced whole, never written over.
+Rules of the file: a file is trusted only if its whole checksum is the manifest's and its numbers and some of its
+vectors fit the rows, and it is checked before the native library opens it; one that is not is moved aside, and its
+partition grows anew from the rows; a file is replaced whole, never written over; nothing that is wrong with the files
+ever fails a write or a question.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import threading
+import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -27,6 +30,7 @@ MANIFEST = "manifest.json"
 SAVED_AFTER = 20_000  # vectors the index may have taken in before it is saved in an idle moment
 _PAGE = 2000
 _CHUNK = 1 << 20
+_SAMPLES = 16  # vectors of a partition that must be the rows' own: else the files are of another store, or of a copy
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +75,7 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Saved:
-    """One partition in the manifest."""
+    """One partition in the manifest; a sample is the number of a vector and its crc32."""
 
     file: str
     sha256: str
@@ -79,6 +83,12 @@ class _Saved:
     count: int
     size: int
     encoder: str
+    samples: list[list[int]]
+
+    def __post_init__(self) -> None:
+        right = all(isinstance(value, int) for value in (self.applied, self.count, self.size))
+        if not right or Path(self.file).name != self.file:
+            raise ValueError(f"partition {self}")
 
 
 class VectorIndex:
@@ -127,7 +137,7 @@ class VectorIndex:
 
     def files_bytes(self) -> int:
         """On disk."""
-        return sum(path.stat().st_size for path in self._folder.glob("*")) if self._folder.is_dir() else 0
+        return sum(size_of(path) for path in self._folder.glob("*"))
 
     def digest_all(self, progress: Callable[[int], None] = lambda left: None) -> None:
         """Move every long tail into its index, now; `progress` is told how many vectors are left."""
@@ -152,15 +162,23 @@ class VectorIndex:
 
     def discard(self) -> None:
         """Throw the index away, files too, and begin again from the rows."""
-        for path in [*self._folder.glob("*.usearch"), self._folder / MANIFEST]:
-            path.unlink(missing_ok=True)
+        self.discard_files()
         self._partitions.clear()
         self._load()
         self._follower.wake()
 
+    def discard_files(self) -> None:
+        """Nothing of a vector stays on the disk, in what was moved aside or left half written neither."""
+        for path in self._folder.glob("*"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def rest(self) -> None:
+        """Let the thread end; it may wait for the rows meanwhile, so whoever holds them must not wait for it."""
+        self._follower.end()
+
     def close(self) -> None:
         """Save, and let the thread end."""
-        self._follower.end()
+        self.rest()
         with suppress(OSError):  # a full disk costs a slower next start, nothing else
             self.save()
         self._partitions.clear()
@@ -204,18 +222,16 @@ class VectorIndex:
 
     def _follow_writer(self) -> None:
         """A reader: what another process has committed since the last look."""
-        last = self._rows.last_vector()
-        if last == self._seen:
-            return
         if self.unindexed > 2 * TAIL_KEPT // 10 and self._stat() != self._manifest_read:
             self._partitions.clear()
             self._load()
+        last = self._rows.last_vector()
+        if last == self._seen:
             return
         for space in self._rows.spaces():
             part = self._of(space)
-            if not part.behind:
-                while page := self._rows.vectors_after(space.number, part.newest, _PAGE):
-                    part.append(*map(list, zip(*page, strict=True)))
+            while not part.behind and (page := self._rows.vectors_after(space.number, part.newest, _PAGE)):
+                part.append(*map(list, zip(*page, strict=True)))
         self._seen = last
 
     # ---- files
@@ -225,14 +241,16 @@ class VectorIndex:
         if saved is None:
             return
         path = self._folder / saved.file
-        why = self._distrust(path, saved, space)
+        try:
+            why = self._distrust(path, saved, space)
+            if not why:
+                part.take_up(_restored(path), saved.applied, read_only=True)
+        except (OSError, RuntimeError) as error:  # it went meanwhile, or cannot be read
+            why = str(error)
         if why:
-            log.warning("vector index %s is built again from the rows: %s", path.name, why)
-            self._move_aside(path, space.number)
-            return
-        from usearch.index import Index
-
-        part.take_up(Index.restore(str(path), view=True), saved.applied, read_only=True)
+            log.warning("vector index %s is built again from the rows: %s", path, why)
+            self._put_aside(path)
+            (self._manifest or {}).pop(space.number, None)
 
     def _distrust(self, path: Path, saved: _Saved, space: Space) -> str:
         """Why a file must not be opened; "" if it may."""
@@ -243,32 +261,49 @@ class VectorIndex:
         rows = self._rows.rows_up_to(space.number, saved.applied)
         if rows > saved.count:
             return f"it holds {saved.count} vectors, the rows up to there {rows}"
+        if rows and not self._is_of_these_rows(space.number, saved):
+            return "it was made from other rows"
         if not path.is_file():
             return "the file is missing"
         if checksum(path) != saved.sha256:
             return "its checksum is not the manifest's"
         return ""
 
-    def _move_aside(self, path: Path, number: int) -> None:
-        if self._read_only:
-            return
-        with suppress(OSError):
-            os.replace(path, path.with_name(path.name + ".bad"))
-        if self._manifest:
-            self._manifest.pop(number, None)
+    def _samples(self, space: int, numbers: Iterable[int]) -> dict[int, int]:
+        """number -> crc32 of the first vector at each of these numbers or after it."""
+        pages = (self._rows.vectors_after(space, number - 1, 1) for number in numbers)
+        return {number: zlib.crc32(vector) for page in pages for number, vector in page}
+
+    def _is_of_these_rows(self, space: int, saved: _Saved) -> bool:
+        """A number names one vector for good, so those of its samples that are still there must be the same."""
+        expected = {one[0]: one[1] for one in saved.samples}
+        held = {number: crc for number, crc in self._samples(space, expected).items() if number in expected}
+        return bool(held) and all(expected[number] == crc for number, crc in held.items())
+
+    def _put_aside(self, path: Path) -> None:
+        if not self._read_only:
+            with suppress(OSError):
+                os.replace(path, path.with_name(path.name + ".bad"))
 
     def _save_one(self, number: int, part: Partition, encoder: str) -> _Saved:
         partial = self._folder / f"{number}.partial"
-        applied, count = part.save(str(partial))
+        try:
+            applied, count = part.save(str(partial))
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
         name = f"{number}-{applied}.usearch"
         digest = checksum(partial)
         os.replace(partial, self._folder / name)
-        return _Saved(name, digest, applied, count, part.size, encoder)
+        spread = {1 + (applied - 1) * n // (_SAMPLES - 1) for n in range(_SAMPLES)}
+        samples = [[at, crc] for at, crc in sorted(self._samples(number, spread).items()) if at <= applied]
+        return _Saved(name, digest, applied, count, part.size, encoder, samples)
 
     def _write_manifest(self, saved: dict[int, _Saved]) -> None:
-        content = {"format": FORMAT, "partitions": {str(n): asdict(one) for n, one in sorted(saved.items())}}
+        partitions = {str(n): asdict(one) for n, one in sorted(saved.items())}
+        content = {"format": FORMAT, "partitions": partitions, "crc32": _crc_of(partitions)}
         partial = self._folder / (MANIFEST + ".partial")
         with partial.open("w", encoding="utf-8") as file:
             json.dump(content, file, indent=1)
@@ -288,11 +323,14 @@ class VectorIndex:
             content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             if content["format"] != FORMAT:
                 raise ValueError(f"format {content['format']}")
+            if content["crc32"] != _crc_of(content["partitions"]):
+                raise ValueError("it does not fit its own checksum")
             return {int(number): _Saved(**one) for number, one in content["partitions"].items()}
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            log.warning("the vector index beside the store is built again from the rows: %s: %s", path.name, error)
+            log.warning("the vector index beside the store is built again from the rows: %s: %s", path, error)
+            self._put_aside(path)
             return None
 
     def _stat(self) -> tuple[int, int]:
@@ -301,6 +339,24 @@ class VectorIndex:
         except OSError:
             return (0, 0)
         return (told.st_mtime_ns, told.st_ino)
+
+
+def _restored(path: Path) -> Any:
+    from usearch.index import Index
+
+    return Index.restore(str(path), view=True)
+
+
+def _crc_of(partitions: object) -> int:
+    return zlib.crc32(json.dumps(partitions, sort_keys=True).encode())
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 if it is not there, or went a moment ago."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def checksum(path: Path) -> str:

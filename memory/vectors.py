@@ -11,6 +11,7 @@ caller's to drop.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -116,9 +117,19 @@ class Partition:
             self._count -= left
 
     def save(self, path: str) -> tuple[int, int]:
-        """Write the index; returns what it has applied and how many vectors it holds."""
+        """Write the index; returns what it has applied and how many vectors it holds.
+
+        Raises:
+            OSError: not all of it was written; the library says nothing when the end of a file finds no room.
+        """
         with self._lock:
-            self._index.save(path)
+            try:
+                self._index.save(path)
+            except RuntimeError as error:
+                raise OSError(f"{path}: {error}") from error
+            written, length = os.stat(path).st_size, self._index.serialized_length
+            if written != length:
+                raise OSError(f"{path}: {written} of {length} bytes were written")
             self.dirty = False
             return self.applied, len(self._index)
 

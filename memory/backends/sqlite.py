@@ -11,6 +11,7 @@ disk; every error leaves as one of ours and names the file.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
@@ -36,21 +37,26 @@ from memory.backend import (
 from memory.backends import sqlite_migration
 from memory.backends import sqlite_rows as rows
 from memory.backends import sqlite_schema as schema
+from memory.backends import sqlite_upkeep as upkeep
 from memory.backends.meter import Meter
+from memory.backends.room import Limits, Room
 from memory.backends.sqlite_search import Searching
 from memory.backends.writer_lock import WriterLock
 from memory.errors import RejectedInput, StoreCorrupt, StoreNotEmpty, StoreUnavailable
 from memory.query import Query
 from memory.records import Record, Relation, Tally
-from memory.vector_files import Space, VectorIndex
+from memory.vector_files import MANIFEST, Space, VectorIndex, size_of
 
 _PAGE = 500
 _STEPS_BETWEEN_LOOKS = 1000  # virtual machine steps between two looks at the deadline: about 10 us of work
 _WAITED_FOR_S = 5.0  # for a lock that another process holds for a moment
+_LET_GO_S = 1.0  # for readers to finish, before a checkpoint is given up
 _IDLE_AFTER_S = 0.05  # without a write the vector index may take the processor
-_BACKUP_PAGES = 1000  # at a time, so that the writer goes on meanwhile
 _STATEMENTS_KEPT = 500  # prepared, for each connection
 _CACHE_KIB = 65_536
+_LOG_KEPT = "journal_size_limit = 16777216"  # bytes; a log that a reader has made longer is cut when it is free again
+
+log = logging.getLogger(__name__)
 
 
 class SqliteBackend:
@@ -60,27 +66,33 @@ class SqliteBackend:
         path: The file; made if it is not there, its folder is not.
         clock: Where recorded_ns comes from.
         read_only: Read beside the process that writes.
+        limits: How much room it may take.
 
     Raises:
         StoreUnavailable: it cannot be opened, or another writer holds it.
-        StoreCorrupt: the file is no store of ours.
+        StoreCorrupt: the file is no store of ours, or it is gone and what belongs to it is still there.
         StoreTooNew: a later version wrote it.
     """
 
     capabilities = Capability.DURABLE | Capability.REOPENS | Capability.BACKUP | Capability.READERS
 
-    def __init__(self, path: str | Path, clock: Clock, *, read_only: bool = False) -> None:
+    def __init__(
+        self, path: str | Path, clock: Clock, *, read_only: bool = False, limits: Limits | None = None
+    ) -> None:
         self._path = Path(path)
+        self._room = Room(self._path, limits or Limits())
         self._clock = clock
         self._read_only = read_only
         self._writing, self._reading_turn = threading.RLock(), threading.RLock()
         self._open = False
+        self._index_folder = self._path.with_name(self._path.name + ".vectors")
         self._vectors: VectorIndex | None = None
         self._wrote_s = 0.0
         if not self._path.parent.is_dir():
             raise StoreUnavailable(f"cannot open store {self._path}: folder {self._path.parent} does not exist")
         self._lock = None if read_only else WriterLock(self._path)
         try:
+            self._refuse_remains()
             self._writer = None if read_only else self._connect()
             self._reader = self._connect(read_only=True)
         except BaseException:
@@ -89,25 +101,9 @@ class SqliteBackend:
         self._open = True
 
     def write(self, batch: Batch) -> Receipt:
-        with self._transaction() as sql:
-            known = sql.execute(
-                "SELECT recorded_ns, first_sequence, last_sequence FROM receipts WHERE key = ?", (batch.key,)
-            ).fetchone()
-            if known:
-                return Receipt(*known)
-            last, now = self._next_stamp(sql)
-            stamped = [
-                replace(record, sequence=number, recorded_ns=now, retired_ns=None)
-                for number, record in enumerate(batch.records, start=last + 1)
-            ]
-            embedded = rows.insert(sql, stamped)
-            for gone in batch.retire:
-                rows.retire(sql, gone, now)
-            rows.put_tallies(sql, batch.tallies)
-            receipt = Receipt(now, last + bool(stamped), last + len(stamped))
-            sql.execute("UPDATE last SET sequence = ?, recorded_ns = ?", (receipt.last_sequence, now))
-            rows.remember(sql, batch.key, receipt)
-        self._index(embedded)
+        with self._writing:  # until the index has the vectors too, which it takes in by rising numbers
+            receipt, embedded = self._commit(batch)
+            self._index(embedded)
         return receipt
 
     def get(self, robot: str, ids: tuple[str, ...]) -> dict[str, Record]:
@@ -171,13 +167,16 @@ class SqliteBackend:
         return self._log(since, limit)
 
     def embed(self, robot: str, encoder: str, vectors: Mapping[tuple[str, int], bytes]) -> int:
-        with self._transaction() as sql:
-            found, embedded = rows.embed(sql, robot, encoder, vectors)
-        self._index(embedded)
+        with self._writing:
+            with self._transaction() as sql:
+                self._room.need(sql)
+                found, embedded = rows.embed(sql, robot, encoder, vectors)
+            self._index(embedded)
         return found
 
     def restore(self, entries: Iterable[Record | Tally]) -> None:
         with self._transaction() as sql:
+            self._room.need(sql)
             if sql.execute("SELECT recorded_ns FROM last").fetchone()[0]:
                 count = sql.execute("SELECT count(*) FROM records").fetchone()[0]
                 raise StoreNotEmpty(f"cannot restore into {self._path}: it was written before ({count} records)")
@@ -204,27 +203,22 @@ class SqliteBackend:
 
     def sizes(self) -> StoreSizes:
         self._need_open()
-        files = [self._path, self._path.with_name(self._path.name + "-wal")]
+        files = (self._path, self._path.with_name(self._path.name + "-wal"))
         index = self._vector_index()
-        on_disk = sum(file.stat().st_size for file in files if file.is_file())
+        on_disk = sum(map(size_of, files))
         return StoreSizes(on_disk, index.files_bytes(), index.unindexed, schema.FORMAT)
 
     def forget(self, robot: str, ids: tuple[str, ...]) -> int:
-        gone = 0
-        with self._transaction() as sql:
-            _, now = self._next_stamp(sql)
-            for one in dict.fromkeys(ids):
-                erased = rows.erase(sql, robot, one)
-                gone += erased
-                if erased:
-                    audit = (now, robot, digest_of(robot, one), erased)
-                    sql.execute("INSERT INTO audits(at_ns, robot, digest, rows) VALUES(?, ?, ?, ?)", audit)
-            sql.execute("UPDATE last SET recorded_ns = ?", (now,))
-            if gone:
-                rows.drop_erased_words(sql)
-        if gone:  # what was erased must not live on in the write-ahead log or in the vector index
-            self._forget_index()
-            self.maintain("checkpoint")
+        with self._writing:
+            gone = self._erase(robot, ids)
+            if gone:  # what was erased must not live on in the vector index or in the write-ahead log
+                self._forget_index()
+                try:
+                    why = "" if self._checkpoint() else "a reader holds on to it"
+                except StoreUnavailable as error:  # the rows are gone, and that is the answer
+                    why = str(error)
+                if why:
+                    log.warning("%s-wal may hold what was forgotten until the next checkpoint: %s", self._path, why)
         return gone
 
     def audits(self) -> tuple[Forgotten, ...]:
@@ -237,14 +231,16 @@ class SqliteBackend:
         if task == "rebuild":
             return self._rebuild()
         if task == "checkpoint":
-            self._checkpoint()
-            return f"{self._path} holds every committed record"
+            whole = self._checkpoint()
+            return f"{self._path} {'holds' if whole else 'will, once its readers let go, hold'} every committed record"
         if task == "backup" and argument:
             return self._backup(Path(argument))
         known = "verify, rebuild, checkpoint, backup (to a path)"
         raise ValueError(f"task {task!r} with argument {argument!r}; known: {known}")
 
     def close(self) -> None:
+        if self._vectors is not None:
+            self._vectors.rest()
         with self._writing, self._reading_turn:
             if not self._open:
                 return
@@ -253,8 +249,46 @@ class SqliteBackend:
             self._open = False
             if self._writer is not None:
                 with suppress(sqlite3.Error):  # what is committed is safe in the log; the next open reads it
-                    self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    upkeep.emptied(self._writer)
             self._let_go()
+
+    def _commit(self, batch: Batch) -> tuple[Receipt, rows.Embedded]:
+        with self._transaction() as sql:
+            known = sql.execute(
+                "SELECT recorded_ns, first_sequence, last_sequence FROM receipts WHERE key = ?", (batch.key,)
+            ).fetchone()
+            if known:
+                return Receipt(*known), rows.Embedded()
+            self._room.need(sql)
+            last, now = self._next_stamp(sql)
+            stamped = [
+                replace(record, sequence=number, recorded_ns=now, retired_ns=None)
+                for number, record in enumerate(batch.records, start=last + 1)
+            ]
+            embedded = rows.insert(sql, stamped)
+            for gone in batch.retire:
+                rows.retire(sql, gone, now)
+            rows.put_tallies(sql, batch.tallies)
+            receipt = Receipt(now, last + bool(stamped), last + len(stamped))
+            sql.execute("UPDATE last SET sequence = ?, recorded_ns = ?", (receipt.last_sequence, now))
+            rows.remember(sql, batch.key, receipt)
+        return receipt, embedded
+
+    def _erase(self, robot: str, ids: tuple[str, ...]) -> int:
+        gone = 0
+        with self._transaction() as sql:
+            _, now = self._next_stamp(sql)
+            for one in dict.fromkeys(ids):
+                erased = rows.erase(sql, robot, one)
+                gone += erased
+                if erased:
+                    audit = (now, robot, digest_of(robot, one), erased)
+                    sql.execute("INSERT INTO audits(at_ns, robot, digest, rows) VALUES(?, ?, ?, ?)", audit)
+            sql.execute("UPDATE last SET recorded_ns = ?", (now,))
+            if gone:
+                rows.drop_erased_words(sql)
+                self._vector_index().discard_files()  # before the commit: a death between them leaves no vector behind
+        return gone
 
     # ---- what the vector index asks of the rows
 
@@ -279,8 +313,7 @@ class SqliteBackend:
     def _vector_index(self) -> VectorIndex:
         with self._reading_turn:
             if self._vectors is None:
-                folder = self._path.with_name(self._path.name + ".vectors")
-                self._vectors = VectorIndex(folder, self, self._busy, read_only=self._read_only)
+                self._vectors = VectorIndex(self._index_folder, self, self._busy, read_only=self._read_only)
             return self._vectors
 
     def _index(self, embedded: rows.Embedded) -> None:
@@ -303,11 +336,25 @@ class SqliteBackend:
 
     # ---- connections
 
+    def _refuse_remains(self) -> None:
+        """A file that went and left the rest behind is a loss to be told of, not an empty store."""
+        if size_of(self._path):
+            return
+        beside = (self._path.with_name(self._path.name + "-wal"), self._index_folder / MANIFEST)
+        left = [str(file) for file in beside if size_of(file)]
+        if left:
+            raise StoreCorrupt(
+                f"the rows of store {self._path} are gone, but {' and '.join(left)} of it is there: put the file or a "
+                "backup in its place; to begin anew, remove that too"
+            )
+
     def _connect(self, *, read_only: bool = False) -> sqlite3.Connection:
         with self._our_errors("open"):
             if read_only and not self._path.is_file():
                 raise StoreUnavailable(f"cannot read store {self._path}: there is no such file")
             address = f"file:{quote(str(self._path.absolute()))}?mode={'ro' if read_only else 'rwc'}"
+            if read_only and self._is_still():
+                address += "&immutable=1"
             sql = sqlite3.connect(
                 address,
                 uri=True,
@@ -321,13 +368,20 @@ class SqliteBackend:
                     sqlite_migration.check(sql, self._path, whole=True)
                 else:
                     sql = sqlite_migration.prepare(sql, self._path)
-                    for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
+                    for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", _LOG_KEPT):
                         sql.execute(f"PRAGMA {pragma}")
+                    with suppress(sqlite3.OperationalError):  # a full disk: what is committed is read from the log
+                        upkeep.emptied(sql)  # that of a killed writer may hold what was forgotten
                 sql.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             except BaseException:
                 sql.close()
                 raise
             return sql
+
+    def _is_still(self) -> bool:
+        """On a disk where nothing can be written and nothing is left to take in from a log, SQLite needs no lock."""
+        wal = self._path.with_name(self._path.name + "-wal")
+        return not os.access(self._path.parent, os.W_OK) and not size_of(wal)
 
     def _let_go(self) -> None:
         for name in ("_reader", "_writer"):
@@ -343,7 +397,7 @@ class SqliteBackend:
             yield
         except (sqlite3.IntegrityError, UnicodeEncodeError, OverflowError) as error:
             raise RejectedInput(f"{self._path}: {error}") from error
-        except (sqlite3.OperationalError, sqlite3.ProgrammingError) as error:
+        except (sqlite3.OperationalError, sqlite3.ProgrammingError, OSError) as error:
             raise StoreUnavailable(f"cannot {verb} store {self._path}: {error}") from error
         except sqlite3.DatabaseError as error:
             raise StoreCorrupt(f"cannot {verb} store {self._path}: {error}") from error
@@ -399,28 +453,22 @@ class SqliteBackend:
             since, left = page[-1].sequence, left - len(page) if left > 0 else left
 
     def _verify(self) -> str:
-        said = self._rows("PRAGMA integrity_check(1)", ())[0][0]
-        if said != "ok":
-            raise StoreCorrupt(f"{self._path}: {said}")
-        count, since = 0, 0
-        while page := self._rows(
-            f"SELECT {rows.ROW}, r.checksum {rows.FROM} WHERE r.sequence > ? ORDER BY r.sequence LIMIT ?",
-            (since, _PAGE),
-        ):
-            for *row, checksum in page:
-                if rows.checksum_of(row[1], row[3] or b"") != checksum:
-                    raise StoreCorrupt(f"{self._path}: row {row[0]} does not fit its checksum: {row[1][:80]!r}")
-                rows.record_of(row)
-            count, since = count + len(page), page[-1][0]
-        return f"{self._path}: {count} records verified"
+        with self._our_errors("read"):
+            self._need_open()
+            view = self._connect(read_only=True)  # of its own: no question waits for it
+            try:
+                return f"{self._path}: {upkeep.verified(view, self._path)} records verified"
+            finally:
+                view.close()
 
-    def _checkpoint(self) -> None:
+    def _checkpoint(self) -> bool:
+        """Bring the log into the file and save the index; False if a reader keeps the log from being emptied."""
         with self._writing, self._our_errors("write to"):
             self._need_open()
-            if self._writer is not None:
-                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            emptied = self._writer is None or upkeep.emptied(self._writer, _LET_GO_S)
             if self._vectors is not None:
                 self._vectors.save()
+        return emptied
 
     def _rebuild(self) -> str:
         if self._read_only:
@@ -434,19 +482,15 @@ class SqliteBackend:
         return f"{self._path}: every index was made anew from {count} records"
 
     def _backup(self, target: Path) -> str:
-        partial = target.with_name(target.name + ".partial")
-        partial.unlink(missing_ok=True)
+        if target.exists() and target.samefile(self._path):
+            raise StoreUnavailable(f"cannot back {self._path} up to itself")
         with self._our_errors("back up"):
             self._need_open()
-            source, copy = self._connect(read_only=True), sqlite3.connect(partial)
+            view = self._connect(read_only=True)
             try:
-                source.execute("BEGIN")  # one snapshot: without it every write beside the copying begins it anew
-                source.execute("SELECT 1 FROM last").fetchone()
-                source.backup(copy, pages=_BACKUP_PAGES)
+                upkeep.copied(view, target)
             finally:
-                copy.close()
-                source.close()
-        os.replace(partial, target)
+                view.close()
         return f"copied {self._path} to {target}"
 
     def _next_stamp(self, sql: sqlite3.Connection) -> tuple[int, int]:

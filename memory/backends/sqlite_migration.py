@@ -43,6 +43,8 @@ def prepare(sql: sqlite3.Connection, path: Path) -> sqlite3.Connection:
 def check(sql: sqlite3.Connection, path: Path, *, whole: bool = False) -> int:
     """The format of a store; `whole` refuses one that is not of today's."""
     version = int(sql.execute("PRAGMA user_version").fetchone()[0])
+    if whole and not sql.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise StoreUnavailable(f"{path} is empty: whoever writes it has not made it a store yet")
     if sql.execute("PRAGMA application_id").fetchone()[0] != schema.APPLICATION:
         raise StoreCorrupt(f"{path} is a database of another program, not a store")
     if version > schema.FORMAT:
@@ -74,7 +76,7 @@ def _migrate(old: sqlite3.Connection, path: Path, version: int) -> None:
         new.close()
     old.close()
     os.replace(fresh, path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _entries_of_1(old: sqlite3.Connection) -> Iterator[Record | Tally]:
@@ -104,7 +106,8 @@ def _copy(old: sqlite3.Connection, kept: Path) -> None:
     os.replace(partial, kept)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
     with suppress(OSError):  # not every file system lets a folder be synced
         number = os.open(folder, os.O_RDONLY)
         try:

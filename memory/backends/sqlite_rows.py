@@ -17,9 +17,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from memory.backend import KEYS_KEPT, Receipt, Retirement, wrong_size
-from memory.backends.sqlite_schema import COLUMNS, KINDS, TEXTS, near_enough, text_row
+from memory.backends.sqlite_schema import COLUMNS, KINDS, TEXTS, near_enough, owner_word, text_row
 from memory.errors import RejectedInput, StoreCorrupt
-from memory.records import Positioned, Record, Tally
+from memory.records import RECORD_KINDS, Positioned, Record, Tally
 from memory.serialization import from_line, to_line
 from memory.vector_files import Space
 
@@ -265,6 +265,28 @@ def rebuild(sql: sqlite3.Connection) -> int:
             _find_by(sql, record, number_of(sql, record.robot))
         since, count = page[-1][0], count + len(page)
     return count
+
+
+def disagreement(sql: sqlite3.Connection) -> str:
+    """In what an index has not as many entries as the rows call for; "" if in nothing."""
+    positioned = ", ".join(str(KINDS[kind]) for kind, cls in RECORD_KINDS.items() if issubclass(cls, Positioned))
+    pairs = {
+        "positions": ("positions", f"records WHERE kind IN ({positioned})"),
+        "vectors": ("vectors", "records WHERE vector IS NOT NULL"),
+        "vectors of its rows": (
+            "vectors v JOIN records r ON r.vector = v.number AND r.sequence = v.sequence",
+            "vectors",
+        ),
+    }
+    for (robot,) in sql.execute("SELECT number FROM robots").fetchall():
+        for kind, table in TEXTS.items():
+            words = f"{table} WHERE {table} MATCH '{owner_word(robot)}'"
+            pairs[f"words of {kind}"] = (words, f"records WHERE robot = {robot} AND kind = {KINDS[kind]}")
+    for name, sources in pairs.items():
+        held, due = (sql.execute(f"SELECT count(*) FROM {source}").fetchone()[0] for source in sources)
+        if held != due:
+            return f"the index of {name} has {held} entries, the rows call for {due}"
+    return ""
 
 
 def drop_erased_words(sql: sqlite3.Connection) -> None:

@@ -72,14 +72,14 @@ def text_row(record: Record, robot: int) -> str:
     A made word may coincide with a real one; `Query.matches` has the last word.
     """
     listed = [_made(name, one) for name in LISTS for one in getattr(record, name, ())]
-    return " ".join([*sorted({*words(text_of(record)), *listed}), _owner(robot)])
+    return " ".join([*sorted({*words(text_of(record)), *listed}), owner_word(robot)])
 
 
 def terms_asked(query: Query, robot: int, *, alone: bool) -> list[str]:
     """What every answer has in the text index; a robot that has the store to itself needs no term of its own."""
     listed_ids = (_made(name, value) for name, value in query.equals if name in LISTS)
     asked = sorted({*words(query.text), *listed_ids})
-    return asked if alone else [*asked, _owner(robot)]
+    return asked if alone else [*asked, owner_word(robot)]
 
 
 def texts(kinds: Iterable[str], every: Sequence[str], some: Sequence[str] = ()) -> tuple[str, list[str]]:
@@ -167,7 +167,8 @@ def listed(values: Sequence[object]) -> str:
     return f"({', '.join('?' * len(values))})"
 
 
-def _owner(robot: int) -> str:
+def owner_word(robot: int) -> str:
+    """The made word that every row of a robot has."""
     return f"zrobot{robot}"
 
 

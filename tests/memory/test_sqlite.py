@@ -198,6 +198,14 @@ def test_an_empty_file_becomes_a_store(path):
     store.close()
 
 
+def test_a_reader_that_comes_before_the_first_writer_is_told_to_try_again(path):
+    with pytest.raises(StoreUnavailable, match="no such file"):
+        SqliteBackend(path, ContractClock(), read_only=True)
+    path.touch()
+    with pytest.raises(StoreUnavailable, match="has not made it a store yet"):
+        SqliteBackend(path, ContractClock(), read_only=True)
+
+
 def test_a_row_that_changed_on_the_disk_is_found_by_verify(store, path):
     store.write(Batch(records=(mug(), mug("mug-2"))))
     store.close()
@@ -209,6 +217,26 @@ def test_a_row_that_changed_on_the_disk_is_found_by_verify(store, path):
     with pytest.raises(StoreCorrupt, match="row 2 does not fit its checksum"):
         again.maintain("verify")
     again.close()
+
+
+@pytest.mark.parametrize(
+    ("harm", "named"),
+    [
+        ("DELETE FROM positions WHERE sequence = 2", "index of positions has 1 entries, the rows call for 2"),
+        ("INSERT INTO texts_instance(texts_instance) VALUES('delete-all')", "index of words of instance has 0 entries"),
+    ],
+)
+def test_an_index_of_the_file_that_lacks_a_row_is_found_by_verify_and_made_anew_by_rebuild(store, path, harm, named):
+    store.write(Batch(records=(mug(), mug("mug-2"))))
+    vandal = sqlite3.connect(path, isolation_level=None)
+    vandal.execute(harm)
+    vandal.close()
+    with pytest.raises(StoreCorrupt, match=named):
+        store.maintain("verify")
+    store.maintain("rebuild")
+    store.maintain("verify")
+    for query in (Query(text="mug"), Query(near_m=(0.0, 0.0, 0.8), within_m=1.0)):
+        assert len(store.find(query).records) == 2
 
 
 def test_a_torn_file_is_corrupt_not_empty(store, path):
