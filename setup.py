@@ -26,6 +26,7 @@ ROS_WHEELS = [
 ] + ["ros-rmw-fastrtps-cpp==8.4.3"]
 
 GYMNASIUM = "gymnasium>=1.0,<2"
+NEO4J = "neo4j>=5.26,<7"
 
 NODES = {
     **{r: f"brain_nodes.ros.{r}_node" for r in ("thalamus", "hippocampus", "prefrontal", "cerebellum", "brainstem")},
@@ -38,6 +39,7 @@ TEST = [
     "hypothesis>=6.100",
     "import-linter>=2.1",
     "mypy>=1.11",
+    NEO4J,
     "pytest>=8.2",
     "pytest-timeout>=2.3",
     "pytest-xdist>=3.6",
@@ -76,7 +78,7 @@ setup(
         "encoder": ["onnxruntime>=1.17", "tokenizers>=0.15"],
         "map": ["open3d>=0.18"],
         "torch": ["torch>=2.2", "diffusers>=0.27", "safetensors>=0.4", "accelerate>=0.28"],
-        "neo4j": ["neo4j>=5.20,<7"],
+        "neo4j": [NEO4J],
         "llm": ["openai>=1.40", "pydantic>=2.6,<3"],
         "viz": ["rerun-sdk>=0.20"],
         "cluster": ["ray>=2.30"],
