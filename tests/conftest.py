@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 VARIABLE = "NEURAXIS_TEST_NEO4J"
+REQUIRED = "NEURAXIS_REQUIRE_NEO4J"  # set where a run without a server must fail
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +22,7 @@ def neo4j_server() -> Iterator[tuple[str, Callable[..., list[Any]]]]:
     """The server's URL, and a way to ask it past the backend: cypher(statement, **parameters) -> rows."""
     url = os.environ.get(VARIABLE, "")
     if not url:
-        pytest.skip(f"{VARIABLE} names no server; make test-neo4j")
+        (pytest.fail if os.environ.get(REQUIRED) else pytest.skip)(f"{VARIABLE} names no server; make test-neo4j")
     neo4j = pytest.importorskip("neo4j", reason="the neo4j driver is not installed; pip install 'neuraxis[neo4j]'")
     password = os.environ.get("NEO4J_PASSWORD", "")
     with neo4j.GraphDatabase.driver(

@@ -40,7 +40,7 @@ from memory.backends.meter import Meter
 from memory.backends.neo4j_lease import Lease
 from memory.backends.neo4j_ledger import Before, Ledger
 from memory.backends.neo4j_link import Link
-from memory.backends.neo4j_search import Search, filters_of
+from memory.backends.neo4j_search import Search, filters_of, warm_up
 from memory.backends.neo4j_vectors import VectorSearch
 from memory.errors import RejectedInput, StoreUnavailable
 from memory.query import Query
@@ -89,6 +89,7 @@ class Neo4jBackend:
         patience_s: How long a write outlasts an outage before it raises StoreUnavailable; asking again with the same
             key, or the same versions, then never writes twice. Also how long a silent server is waited for where no
             deadline is given.
+        warm_up_s: How long opening may take at most for having the server plan the usual questions.
 
     Raises:
         ValueError: the URL is none of these. StoreUnavailable: no server, no log-in, or another writer holds the store.
@@ -96,7 +97,9 @@ class Neo4jBackend:
 
     capabilities = Capability.DURABLE | Capability.REOPENS | Capability.BACKUP | Capability.READERS
 
-    def __init__(self, url: str, clock: Clock, *, read_only: bool = False, patience_s: float = 30.0) -> None:
+    def __init__(
+        self, url: str, clock: Clock, *, read_only: bool = False, patience_s: float = 30.0, warm_up_s: float = 2.0
+    ) -> None:
         self._clock = clock
         self._turn = threading.RLock()
         self._large: set[str] = set()
@@ -107,6 +110,7 @@ class Neo4jBackend:
         self._link = Link(url, patience_s)
         try:
             self._begin_reading() if read_only else self._begin_writing()
+            warm_up(self._link, warm_up_s)
         except BaseException:
             self.close()
             raise

@@ -30,8 +30,7 @@ _CREATE = (
 )
 _PUT_TALLIES = "UNWIND $rows AS row MERGE (t:Tally {robot: row.robot, record_id: row.record_id}) SET t = row"
 _PUT_SPACE = "MERGE (v:VectorSpace {digest: $digest}) SET v.encoder = $encoder, v.size = $size"
-SHOWN = 500  # characters of a text that a property shows
-LONGEST = 2000  # bytes of a robot's name, an id or an encoder's: what the indexes take
+SHOWN = 500  # characters of a text that a property shows, and of the longest id: the indexes take 8 kB in all
 _LONGEST_TERM = 100
 _NOT_SHOWN = {"embedding", "encoder", "sequence", "retired_ns", "position_m"}
 _PLAIN = {kind: tuple(f.name for f in fields(cls) if f.name not in _NOT_SHOWN) for kind, cls in RECORD_KINDS.items()}
@@ -164,9 +163,8 @@ def shown_all(some: tuple[str, ...]) -> list[str]:
 
 def check_name(name: str, of: str) -> None:
     """Raise RejectedInput for a name no index takes."""
-    size = len(name.encode())
-    if size > LONGEST:
-        raise RejectedInput(f"{of}: a name of {size} bytes, Neo4j's indexes take {LONGEST}: {name[:80]!r}…")
+    if len(name) > SHOWN:
+        raise RejectedInput(f"{of}: a name of {len(name)} characters, Neo4j's indexes take {SHOWN}: {name[:80]!r}…")
 
 
 def encodable(text: str) -> bool:
@@ -180,7 +178,7 @@ def encodable(text: str) -> bool:
 
 def names(some: tuple[str, ...]) -> list[str]:
     """Those that can be names of something stored, once each."""
-    return [one for one in dict.fromkeys(some) if encodable(one) and len(one.encode()) <= LONGEST]
+    return [one for one in dict.fromkeys(some) if encodable(one) and len(one) <= SHOWN]
 
 
 def _shown(value: Any) -> Any:

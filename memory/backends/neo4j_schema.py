@@ -196,5 +196,5 @@ def _make(link: Link, name: str, statement: str) -> None:
     try:
         link.order(statement)
     except StoreUnavailable as error:
-        kind = StoreCorrupt if name in _UNIQUE and "already exists" in str(error) else StoreUnavailable
+        kind = StoreCorrupt if name in _UNIQUE and "Both Node" in str(error) else StoreUnavailable
         raise kind(f"{link.name}: cannot make {name}: {error}") from error
