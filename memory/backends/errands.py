@@ -47,10 +47,11 @@ class Errand:
             self.beat()
             return call()
 
-    def leave(self) -> None:
-        """The caller goes."""
+    def leave(self) -> bool:
+        """The caller goes; False if it came back in the meantime."""
         with self._turn:
-            self._left_behind = True
+            self._left_behind = not self.done.is_set()
+        return self._left_behind
 
     def run(self) -> None:
         """On the thread."""
@@ -65,11 +66,15 @@ class Errand:
 class Errands:
     """Threads to send on errands.
 
+    Attributes:
+        lost: Errands that were left behind and have not come back.
+
     >>> Errands().run(lambda errand: 6 * 7, None, 1.0)
     42
     """
 
     def __init__(self) -> None:
+        self.lost: set[Errand] = set()
         self._waiting: queue.SimpleQueue[Errand | None] = queue.SimpleQueue()
         self._idle = threading.Semaphore(0)
         self._turn = threading.Lock()
@@ -84,14 +89,21 @@ class Errands:
             now_s = time.monotonic()
             left_s = errand.beaten_s + patience_s - now_s
             left_s = left_s if end_s is None else min(left_s, end_s - now_s)
-            if left_s <= 0:
-                errand.leave()
-                raise Late("no answer in time")
-            errand.done.wait(left_s)
+            if left_s > 0:
+                errand.done.wait(left_s)
+            else:
+                self.lost.add(errand)
+                if errand.leave():
+                    raise Late("no answer in time")
+                self.lost.discard(errand)
         if errand.error is not None:
             raise errand.error
         answer: Answer = errand.answer
         return answer
+
+    def crowded(self) -> bool:
+        """Have so many been lost that the others soon find no thread?"""
+        return len(self.lost) >= _MOST // 2
 
     def close(self) -> None:
         """Send the threads home that are not on an errand."""
@@ -110,5 +122,6 @@ class Errands:
     def _serve(self) -> None:
         while errand := self._waiting.get():
             errand.run()
+            self.lost.discard(errand)
             del errand
             self._idle.release()

@@ -75,7 +75,7 @@ class Lease:
         self._over.set()
         _held.discard(self.me)
         with suppress(NeuraxisError):
-            self._link.order(_RELEASE, me=self.me)
+            self._link.order(_RELEASE, 2.0, me=self.me)
 
     def _take(self, gone: str | None) -> bool:
         asked = {"me": self.me, "gone": gone, "host": socket.gethostname(), "pid": os.getpid()}
@@ -92,7 +92,7 @@ class Lease:
     def _renew(self) -> None:
         while not self._over.wait(LEASE_S / 3):
             try:
-                self._link.order(_RENEW, me=self.me, lease_ms=int(LEASE_S * 1000))
+                self._link.order(_RENEW, LEASE_S, me=self.me, lease_ms=int(LEASE_S * 1000))
             except NeuraxisError:
                 continue  # the next write finds out whether somebody else has taken it
 

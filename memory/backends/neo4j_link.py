@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -80,19 +81,10 @@ class Link:
         self.patience_s = patience_s
         self._database = unquote(parts.path.strip("/")) or None
         self._secret = os.environ.get(PASSWORD, "")
-        self._errands = Errands()
         self._bookmarks = neo4j.GraphDatabase.bookmark_manager()
-        user = unquote(parts.username or "") or ("neo4j" if self._secret else "")
-        with _callers_mistake(self.name):
-            self._driver = neo4j.GraphDatabase.driver(
-                f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
-                auth=(user, self._secret) if user else None,
-                notifications_min_severity="OFF",
-                telemetry_disabled=True,
-                connection_timeout=5.0,
-                connection_acquisition_timeout=patience_s,
-                keep_alive=True,
-            )
+        self._address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        self._user = unquote(parts.username or "") or ("neo4j" if self._secret else "")
+        self._start()
 
     def rows(self, statement: str, deadline_s: float | None = None, /, **parameters: Any) -> list[Row]:
         """The whole answer of a reading statement.
@@ -140,7 +132,7 @@ class Link:
                         return
 
         try:
-            self._tried(lambda: self._errands.run(ask, left_s(), self.patience_s))
+            self._tried(lambda: self._run(ask, left_s(), self.patience_s), end_s)
         except Late as error:
             if end_s is None:
                 raise self._ours(error) from None
@@ -158,7 +150,7 @@ class Link:
         end_s = time.monotonic() + self.patience_s
         for number, pause_s in enumerate(_pauses()):
             try:
-                answer = self._errands.run(lambda errand: self._commit(attempt, errand), None, self.patience_s / 2)
+                answer = self._run(lambda errand: self._commit(attempt, errand), None, self.patience_s / 2)
             except (*_DRIVER, *_UNSENDABLE, OSError, Late) as error:
                 if not _passes(error) or time.monotonic() + pause_s > end_s:
                     raise self._ours(error) from None
@@ -171,23 +163,55 @@ class Link:
                 return answer
         raise AssertionError("the pauses do not end")
 
-    def order(self, statement: str, **parameters: Any) -> list[Row]:
-        """Run a statement that brings its own transactions, or changes the schema."""
+    def order(self, statement: str, silent_s: float = 600.0, /, **parameters: Any) -> list[Row]:
+        """Run a statement that brings its own transactions, changes the schema, or may be repeated.
+
+        Raises:
+            StoreUnavailable: the server cannot do it, or is silent for so long.
+        """
 
         def ask(errand: Errand) -> list[Row]:
             with self._session(neo4j.WRITE_ACCESS) as session:
                 answer: list[Row] = session.run(f"CYPHER 5 {statement}", parameters).values()
                 return answer
 
-        return self._tried(lambda: self._errands.run(ask, None, max(600.0, self.patience_s)))
+        try:
+            return self._tried(lambda: self._run(ask, None, silent_s))
+        except Late as error:
+            raise self._ours(error) from None
 
     def close(self) -> None:
         """Let go of every connection; one that hangs is left behind."""
+        self._abandon(self._driver, self._errands)
+
+    def _start(self) -> None:
+        self._errands = Errands()
+        with _callers_mistake(self.name):
+            self._driver = neo4j.GraphDatabase.driver(
+                self._address,
+                auth=(self._user, self._secret) if self._user else None,
+                notifications_min_severity="OFF",
+                telemetry_disabled=True,
+                connection_timeout=5.0,
+                connection_acquisition_timeout=self.patience_s,
+                keep_alive=True,
+            )
+
+    def _abandon(self, driver: neo4j.Driver, errands: Errands) -> None:
         try:
-            self._errands.run(lambda errand: self._driver.close(), None, 2.0)
+            Errands().run(lambda errand: driver.close(), None, 2.0)
         except (*_DRIVER, OSError, Late) as error:
             _log.warning("%s: not closed cleanly: %s", self.name, self._said(error))
-        self._errands.close()
+        errands.close()
+
+    def _run(self, call: Callable[[Errand], Answer], deadline_s: float | None, silent_s: float) -> Answer:
+        """On a thread; with fresh connections, once many have fallen silent: the kernel keeps dead ones for hours."""
+        if self._errands.crowded():
+            _log.warning("%s: %d connections are silent; starting over", self.name, len(self._errands.lost))
+            driver, errands = self._driver, self._errands
+            self._start()
+            threading.Thread(target=self._abandon, args=(driver, errands), daemon=True).start()
+        return self._errands.run(call, deadline_s, silent_s)
 
     def _session(self, access: str) -> neo4j.Session:
         return self._driver.session(
@@ -197,19 +221,20 @@ class Link:
     def _commit(self, attempt: Callable[[Transaction], Answer], errand: Errand) -> Answer:
         with (
             self._session(neo4j.WRITE_ACCESS) as session,
-            session.begin_transaction(timeout=self.patience_s / 2) as inner,
+            session.begin_transaction(timeout=self.patience_s * 2) as inner,
         ):
             answer = attempt(Transaction(inner, errand))
             errand.beat()
             inner.commit()
         return answer
 
-    def _tried(self, ask: Callable[[], Answer]) -> Answer:
+    def _tried(self, ask: Callable[[], Answer], end_s: float | None = None) -> Answer:
         for left, pause_s in zip(reversed(range(_READ_TRIES)), _pauses(), strict=False):
             try:
                 return ask()
             except (*_DRIVER, *_UNSENDABLE, OSError) as error:
-                if not left or not _passes(error):
+                late = end_s is not None and time.monotonic() + pause_s >= end_s
+                if not left or late or not _passes(error):
                     raise self._ours(error) from None
                 time.sleep(pause_s)
         raise AssertionError("the last try returns or raises")
@@ -224,7 +249,7 @@ class Link:
         if isinstance(error, AuthError):
             return StoreUnavailable(f"{self.name} refuses the log-in; user in the URL, password in {PASSWORD}")
         if isinstance(error, Late):
-            return StoreUnavailable(f"{self.name} was silent for {self.patience_s / 2:g} s")
+            return StoreUnavailable(f"{self.name} is silent")
         return StoreUnavailable(f"{self.name}: {self._said(error)}")
 
     def _said(self, error: BaseException) -> str:

@@ -32,6 +32,7 @@ _PUT_TALLIES = "UNWIND $rows AS row MERGE (t:Tally {robot: row.robot, record_id:
 _PUT_SPACE = "MERGE (v:VectorSpace {digest: $digest}) SET v.encoder = $encoder, v.size = $size"
 SHOWN = 500  # characters of a text that a property shows, and of the longest id: the indexes take 8 kB in all
 _LONGEST_TERM = 100
+_AT_ONCE = 500  # rows in one statement, so that a large batch shows signs of life
 _NOT_SHOWN = {"embedding", "encoder", "sequence", "retired_ns", "position_m"}
 _PLAIN = {kind: tuple(f.name for f in fields(cls) if f.name not in _NOT_SHOWN) for kind, cls in RECORD_KINDS.items()}
 
@@ -128,8 +129,8 @@ def new_spaces(records: Iterable[Record], known: Mapping[str, Space]) -> list[Sp
 
 def put(transaction: Transaction, nodes: list[dict[str, Any]], tallies: list[dict[str, Any]], new: list[Space]) -> None:
     """Create nodes of versions and spaces, and put counters in place."""
-    if nodes:
-        transaction.rows(_CREATE, rows=nodes)
+    for start in range(0, len(nodes), _AT_ONCE):
+        transaction.rows(_CREATE, rows=nodes[start : start + _AT_ONCE])
     if tallies:
         transaction.rows(_PUT_TALLIES, rows=tallies)
     for space in new:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from itertools import product
+from itertools import islice, product
 from typing import Any, Protocol
 
 from memory.backend import Found
@@ -20,11 +20,12 @@ from memory.backends.errands import Late
 from memory.backends.meter import Meter
 from memory.backends.neo4j_schema import WORDS
 from memory.backends.neo4j_schema import Link as Asked
+from memory.geometry import distance_m
 from memory.query import FOREVER_NS, Query, words
 from memory.records import RECORD_KINDS, Record
 
 _LARGEST, _MANY = 2**63 - 1, 2**31 - 1
-_FIRST_RADIUS_M, _LAST_RADIUS_M = 0.5, 2000.0
+_FIRST_RADIUS_M, _LAST_RADIUS_M = 1.0, 4000.0
 _WORDS_ASKED = 500  # Lucene refuses more than 1024 clauses
 _TEXTS = {f.name for cls in RECORD_KINDS.values() for f in fields(cls) if f.type == "str"} - {"encoder", "frame_id"}
 _RANKED: tuple[dict[str, Any], ...] = ({"newest_first": True}, {"near_m": (0.0, 0.0, 0.0)}, {"any_text": "a"})
@@ -185,7 +186,7 @@ class Search:
     def _by_any(self, asked: frozenset[str]) -> None:
         """The best of a growing list; the order within is Query.rank's."""
         query = self.query
-        for size in _growing(4 * query.limit + 16 if query.limit else _MANY):
+        for size in _growing(2 * query.limit + 8 if query.limit else _MANY):
             seen: dict[int, Record] = {}
             total = max(self._any_of(some, size, seen) for some in _slices(sorted(asked)))
             hits = sorted(filter(query.matches, seen.values()), key=query.rank)
@@ -217,30 +218,33 @@ class Search:
     def _ball(self, reach_m: float | None) -> list[Record]:
         """Matching records within reach, nearest first: all of them, or surely the nearest as many as asked for."""
         query = self.query
-        for size in _growing(2 * query.limit + 16 if query.limit else _MANY):
-            got = [rows.record_of(row) for row in self._ball_rows(reach_m, size)]
-            hits = sorted(filter(query.matches, got), key=query.rank)
+        for size in _growing(query.limit + 8 if query.limit else _MANY):
+            got = self._ball_rows(reach_m, size)
+            nearest = (rows.record_of(row) for *row, _, _ in sorted(got, key=lambda row: (row[-1], row[0])))
+            hits = list(islice(filter(query.matches, nearest), query.limit or None))
             if len(got) < size or self.meter.late():
                 break
-            sure_m = query.rank(got[-1])[0] * (1 - 1e-9)  # the server's distances differ in their last digits
-            if len(hits) >= query.limit and query.rank(hits[query.limit - 1])[0] < sure_m:
+            sure_m = got[-1][-1] * (1 - 1e-9)  # the server's distances differ in their last digits
+            if len(hits) >= query.limit and query.rank(hits[-1])[0] < sure_m:
                 break
         return hits
 
     def _ball_rows(self, reach_m: float | None, size: int) -> list[list[Any]]:
+        """ROW, position and distance of those that pass the server's filters."""
         got: list[list[Any]] = []
+        centre = self.query.near_m or (0.0, 0.0, 0.0)
 
         def take(row: list[Any]) -> bool:
-            got.append(row)
+            got.append([*row, distance_m(centre, row[-1])])
             return not self.meter.late()
 
         away = "point.distance(r.position, point({x: $x, y: $y, z: $z}))"
         within = "" if reach_m is None else f" AND {away} <= $reach_m"
         statement = (
             f"{self.matched()} AND r.position IS NOT NULL{within} WITH r, {away} AS away "
-            f"RETURN {rows.ROW} ORDER BY away, r.seq LIMIT $size"
+            f"RETURN {rows.ROW}, r.position ORDER BY away, r.seq LIMIT $size"
         )
-        x, y, z = self.query.near_m or (0.0, 0.0, 0.0)
+        x, y, z = centre
         place = {"x": x, "y": y, "z": z, "reach_m": (reach_m or 0.0) * (1 + 1e-9) + 1e-9, "size": size}
         self.link.stream(statement, take, self.left_s(), begin=got.clear, **self.values(**place))
         return got

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,6 @@ from memory.backends import neo4j_rows as rows
 from memory.backends.neo4j_schema import Space
 from memory.backends.neo4j_search import Search
 from memory.embedding import unpack
-from memory.records import Record
 
 EXACT_BELOW = 5000  # candidates
 _PAGE = EXACT_BELOW + 1
@@ -68,7 +68,7 @@ class VectorSearch:
         fits = len(query.vector) == 4 * space.size and any(unpack(query.vector))
         if query.exact or query.text or not query.limit or not fits or not space.indexed or self._small(space):
             return False
-        first = size = 5 * query.limit + 16
+        first = size = 4 * query.limit + 8  # room for a few that the filters refuse
         while True:
             total, candidates = self._proposed(space, size)
             if len(candidates) >= 4 * query.limit:
@@ -93,8 +93,8 @@ class VectorSearch:
         ((count,),) = self._search.link.rows(counted, self._search.left_s(), **self._search.values())
         return bool(count < _PAGE)
 
-    def _proposed(self, space: Space, size: int) -> tuple[int, list[Record]]:
-        """How many the index had, and those that pass the filters."""
+    def _proposed(self, space: Space, size: int) -> tuple[int, list[list[Any]]]:
+        """How many the index had, and the rows of those that pass the filters."""
         statement = (
             f"CALL db.index.vector.queryNodes('{space.index}', $size, $vector) YIELD node AS r "
             f"WITH r, ({self._search.filters.where}) AS fits "
@@ -102,13 +102,13 @@ class VectorSearch:
         )
         values = self._search.values(size=size, vector=list(unpack(self._query.vector)))
         ((total, found),) = self._search.link.rows(statement, self._search.left_s(), **values)
-        return int(total), [rows.record_of(row) for row in found]
+        return int(total), found
 
-    def _offer(self, candidates: list[Record]) -> None:
-        near = self._cosines([record.embedding for record in candidates])
-        order = np.lexsort((np.array([record.sequence for record in candidates]), -near.round(_DIGITS)))
+    def _offer(self, candidates: list[list[Any]]) -> None:
+        near = self._cosines([vector for *_, vector in candidates])
+        order = np.lexsort((np.array([row[0] for row in candidates]), -near.round(_DIGITS)))
         for number in order:
-            if not self._search.offer(candidates[number], float(near[number])):
+            if not self._search.offer(rows.record_of(candidates[number]), float(near[number])):
                 return
 
     def _by_scan(self, space: Space) -> None:

@@ -6,13 +6,16 @@ Rules of the file: an outage is a proxy that this file holds between store and s
 
 from __future__ import annotations
 
+import os
 import random
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +29,7 @@ from memory.samples import ENCODER, START_NS, ContractClock, S, fill, mug, retir
 from memory.serialization import load
 from memory.testing import exported
 
-pytestmark = [pytest.mark.neo4j, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.neo4j, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
@@ -73,6 +76,7 @@ class Proxy:
         host, _, port = rest.partition("/")[0].rpartition(":")
         self._server = (host, int(port))
         self.silent = False
+        self.mute: set[int] = set()
         self.lose_every = 0
         self.commits = self.lost = 0
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
@@ -92,6 +96,11 @@ class Proxy:
         for pair in self._pairs:
             _cut(pair)
         self._pairs.clear()
+
+    def heal(self) -> None:
+        """New connections work; those that are silent stay so, as when a server was lost without a word."""
+        self.silent = False
+        self.mute = set(map(id, self._pairs))
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -120,7 +129,7 @@ class Proxy:
                 if losing.is_set():
                     self.lost += 1
                     return
-                while self.silent:
+                while self.silent or id(pair) in self.mute:
                     threading.Event().wait(0.01)
                 pair[0].sendall(said)
 
@@ -193,6 +202,17 @@ def test_a_current_fact_is_a_relationship_between_things(store, cypher):
     grounds = "MATCH (a:Fact {id: 'f1'})-[e]->(b) RETURN type(e) AS t, b.id ORDER BY t"
     assert cypher(grounds) == [["OBJECT", "table-1"], ["RESTS_ON", "mug-1"], ["SUBJECT", "mug-1"]]
     assert "verified" in store.maintain("verify")
+
+
+def test_what_the_page_asks_the_graph_is_answered(store, cypher):
+    page = (Path(__file__).resolve().parents[2] / "docs" / "neo4j.md").read_text(encoding="utf-8")
+    hall = Place(id="hall", label="room", position_m=(0.0, 0.0, 0.0), valid_from_ns=START_NS)
+    facts = (fact("f1", "mug-1", "table-1", evidence=("mug-1",)), fact("f2", "table-1", "hall", "in_room"))
+    store.write(Batch(records=(mug(), mug("table-1"), hall, *facts)))
+    asked = re.findall(r"```cypher\n(.*?)```", page, re.DOTALL)
+    assert len(asked) == 4
+    for statement in asked:
+        assert len(cypher(statement)) == 1, statement
 
 
 def test_the_mirror_follows_a_thing_that_moves_and_a_fact_that_ends(store, cypher):
@@ -351,6 +371,18 @@ def test_a_silent_server_is_left_at_the_deadline(opened, proxy):
     assert store.find(Query(), deadline_s=10.0).complete
 
 
+def test_a_server_that_was_silent_for_long_is_reached_again_on_fresh_connections(opened, proxy):
+    store = opened(proxy.url)
+    store.write(Batch(records=(mug(),)))
+    proxy.silent = True
+    for _ in range(60):  # more than there are threads to wait on
+        assert not store.find(Query(), deadline_s=0.01).complete
+    proxy.heal()
+    assert [r.id for r in store.find(Query(), deadline_s=10.0).records] == ["mug-1"]
+    store.write(Batch(records=(mug("b"),)))
+    assert store.counts().records == 2
+
+
 def test_a_write_into_silence_ends_and_is_decided_later(opened, proxy):
     store = opened(proxy.url, patience_s=2.0)
     proxy.silent = True
@@ -389,8 +421,6 @@ def test_eight_threads_make_each_of_fifty_entities_once(store, cypher):
 
 
 def test_a_second_writer_is_told_who_holds_the_store(store, opened):
-    import os
-
     with pytest.raises(StoreUnavailable, match=rf"pid {os.getpid()} on {socket.gethostname()} since \d"):
         opened()
     store.close()
