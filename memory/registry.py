@@ -24,7 +24,8 @@ def open_backend(url: str, clock: Clock, *, read_only: bool = False) -> Backend:
     """Open the store a URL names.
 
     `memory://` is a fresh store that dies with the process; `sqlite:///rel/path` and `sqlite:////abs/path` are files;
-    `neo4j://host:7687/database` is a server or cluster (bolt:// for one server alone).
+    `neo4j://user@host:7687/database` is a server or cluster (bolt:// for one server alone; +s and +ssc for TLS), its
+    password in the environment, NEO4J_PASSWORD.
 
     Args:
         clock: Where recorded_ns comes from.
@@ -36,9 +37,9 @@ def open_backend(url: str, clock: Clock, *, read_only: bool = False) -> Backend:
 
     >>> open_backend("memory://", lambda: 1).counts().records
     0
-    >>> open_backend("mongo://host", lambda: 1)
+    >>> open_backend("mongo://host", lambda: 1)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: no memory backend for scheme 'mongo' in 'mongo://host'; known: memory, neo4j, sqlite
+    ValueError: no memory backend for scheme 'mongo' in 'mongo://host'; known: bolt, ..., memory, neo4j, ..., sqlite
     """
     scheme, separator, _ = url.partition("://")
     if not separator:
@@ -92,8 +93,13 @@ def _open_neo4j(url: str, clock: Clock, read_only: bool) -> Backend:
     try:
         from memory.backends.neo4j import Neo4jBackend
     except ModuleNotFoundError as error:
-        raise StoreUnavailable(f"{url}: {error.name} is not installed; pip install 'neuraxis[neo4j]'") from error
+        named = url.rpartition("@")[2]  # whatever stands before it is nobody's business
+        raise StoreUnavailable(f"{named}: {error.name} is not installed; pip install 'neuraxis[neo4j]'") from error
     return Neo4jBackend(url, clock, read_only=read_only)
 
 
-_BUILT_IN: dict[str, Factory] = {"memory": _open_in_memory, "neo4j": _open_neo4j, "sqlite": _open_sqlite}
+_BUILT_IN: dict[str, Factory] = {
+    "memory": _open_in_memory,
+    "sqlite": _open_sqlite,
+    **{f"{scheme}{tls}": _open_neo4j for scheme in ("neo4j", "bolt") for tls in ("", "+s", "+ssc")},
+}

@@ -20,7 +20,11 @@ ROS = ("rclpy", "launch", "std_msgs", "sensor_msgs", "geometry_msgs")
 OPTIONAL = (*MODELS, *ROS, "neo4j", "usearch", "gymnasium", "embreex", "open3d", "rerun", "ray")
 
 # The only modules that may need an optional package to be imported, and which.
-ADAPTERS = {"sim.gym_environment": "gymnasium"}
+ADAPTERS = {
+    "sim.gym_environment": "gymnasium",
+    "memory.backends.neo4j": "neo4j",
+    "memory.backends.neo4j_link": "neo4j",
+}
 
 # (lines added to the house, words of the contract that must break)
 VIOLATIONS = [

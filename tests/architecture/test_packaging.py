@@ -140,7 +140,7 @@ def test_every_entry_point_can_be_loaded(described: dict[str, Any]) -> None:
 
 def test_every_make_command_of_the_readme_exists(root: Path) -> None:
     targets = _targets(root / "Makefile")
-    named = set(re.findall(r"\bmake ([a-z][a-z-]*)", (root / "README.md").read_text(encoding="utf-8")))
+    named = set(re.findall(r"\bmake ([a-z][a-z0-9-]*)", (root / "README.md").read_text(encoding="utf-8")))
 
     assert {"demo", "test"} <= named
     assert named <= targets, "the README names a command that is not there"
@@ -234,4 +234,4 @@ def _targets(makefile: Path) -> set[str]:
     text = makefile.read_text(encoding="utf-8")
     groups = re.search(r"^GROUPS := (.*)$", text, re.M)
     marked = {f"test-{g}" for g in groups[1].split()} if groups else set()
-    return marked | set(re.findall(r"^([a-z][a-z-]*):", text, re.M))
+    return marked | set(re.findall(r"^([a-z][a-z0-9-]*):", text, re.M))

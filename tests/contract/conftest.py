@@ -9,7 +9,8 @@ from memory.samples import ContractClock
 
 @pytest.fixture
 def address(request, tmp_path):
-    return request.cls.url.format(folder=tmp_path)
+    url = request.cls.url
+    return request.getfixturevalue("neo4j_url") if url == "neo4j" else url.format(folder=tmp_path)
 
 
 @pytest.fixture

@@ -10,6 +10,12 @@ class TestInMemory(BackendContract):
     url = "memory://"
 
 
+@pytest.mark.neo4j
+@pytest.mark.timeout(600)
+class TestNeo4j(BackendContract):
+    url = "neo4j"  # stands for the test server's address, its store emptied
+
+
 class TestSqlite(BackendContract):
     url = "sqlite:///{folder}/store.db"
 

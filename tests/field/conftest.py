@@ -153,9 +153,10 @@ def parked(request: pytest.FixtureRequest, tmp_path: Path, grounding: Grounding)
     lived.memory.close()
 
 
-@pytest.fixture(params=URLS)
+@pytest.fixture(params=[*URLS, pytest.param("neo4j", marks=pytest.mark.neo4j)])
 def memory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LifelongMemory]:
-    with LifelongMemory.open(request.param.format(folder=tmp_path), clock=SimClock()) as opened:
+    url = request.getfixturevalue("neo4j_url") if request.param == "neo4j" else request.param.format(folder=tmp_path)
+    with LifelongMemory.open(url, clock=SimClock()) as opened:
         yield opened
 
 

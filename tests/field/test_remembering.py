@@ -113,12 +113,15 @@ def test_a_batch_with_one_stamp_keeps_its_newest(memory):
         memory.temporal.note(event(number))
     memory.commit()
     assert [e.id for e in memory.temporal.events(k=10)] == [f"e{n:02}" for n in range(10, 0, -1)]
-    recalled = memory.recall(Cue(text="thing", k=10), T0 + S).recollections
+    recalled = memory.recall(Cue(text="thing", k=10, deadline_s=9.0), T0 + S).recollections
     assert {r.record.id for r in recalled} == {f"e{n:02}" for n in range(1, 11)}
 
 
 CUES = [
-    Cue(text=text, label=label, subject=subject, predicate=predicate, near_m=near_m, k=k, record_budget=budget)
+    Cue(
+        text=text, label=label, subject=subject, predicate=predicate, near_m=near_m, k=k, record_budget=budget,
+        deadline_s=9.0,
+    )
     for text, label, subject, predicate, near_m, k, budget in product(
         ("", "where is the mug?", "\0 \U0001f916 ' OR 1=1 --"), ("", "Mug"), ("", "mug-1"), ("", "inside"),
         (None, (0.0, 0.0, 0.0)), (0, 10), (0, 2000),

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The embedded store driven beside the specification by a machine that tries anything."""
+"""Each store driven beside the specification by a machine that tries anything.
 
+Rules of the file: the machine knows no store; a subclass opens one, and says how many examples it has time for.
+"""
+
+import os
 import random
 import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -18,6 +23,9 @@ from memory.errors import NeuraxisError
 from memory.records import Tally
 from memory.samples import START_NS, ContractClock, sample_query, sample_records
 from memory.testing import exported
+
+NEO4J = os.environ.get("NEURAXIS_TEST_NEO4J", "")
+PASSWORD = os.environ.get("NEO4J_PASSWORD", "")
 
 ids = st.sampled_from(["a", "b", "c", "d/e", "ü"])
 robots = st.sampled_from(["robot", "other"])
@@ -37,12 +45,20 @@ class Clock:
 class TwoStores(RuleBasedStateMachine):
     """Whatever is done to both, both say the same."""
 
+    def empty_store(self):
+        """Make sure that open_store opens one without records."""
+
+    def open_store(self):
+        """Open the store at this example's address."""
+        raise NotImplementedError
+
     @initialize()
     def open(self):
         self.folder = Path(tempfile.mkdtemp())
         self.clock = Clock()
         self.model = InMemoryBackend(self.clock)
-        self.store = SqliteBackend(self.folder / "store.db", self.clock)
+        self.empty_store()
+        self.store = self.open_store()
 
     def teardown(self):
         if hasattr(self, "store"):
@@ -85,7 +101,7 @@ class TwoStores(RuleBasedStateMachine):
     @rule()
     def open_again(self):
         self.store.close()
-        self.store = SqliteBackend(self.folder / "store.db", self.clock)
+        self.store = self.open_store()
 
     @rule(seed=st.integers(0, 10**6))
     def ask(self, seed):
@@ -107,10 +123,44 @@ class TwoStores(RuleBasedStateMachine):
             self.both(lambda backend: backend.audits())
 
 
-TestTwoStores = TwoStores.TestCase
-TestTwoStores.settings = settings(
-    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+class SqliteBesideModel(TwoStores):
+    def open_store(self):
+        return SqliteBackend(self.folder / "store.db", self.clock)
+
+
+class Neo4jBesideModel(TwoStores):
+    def empty_store(self):
+        import neo4j
+
+        with neo4j.GraphDatabase.driver(NEO4J, auth=("neo4j", PASSWORD) if PASSWORD else None) as driver:
+            driver.execute_query("MATCH (n) DETACH DELETE n")
+
+    def open_store(self):
+        from memory.backends.neo4j import Neo4jBackend
+
+        return Neo4jBackend(NEO4J, self.clock, warm_up_s=0.0)
+
+    @rule()
+    def verify(self):
+        assert "verified" in self.store.maintain("verify")
+
+
+def machine_test(machine, examples):
+    case = machine.TestCase
+    case.settings = settings(
+        max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    return case
+
+
+TestTwoStores = machine_test(SqliteBesideModel, examples=40)
+
+
+@pytest.mark.neo4j
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(not NEO4J, reason="NEURAXIS_TEST_NEO4J names no server; make test-neo4j")
+class TestNeo4j(machine_test(Neo4jBesideModel, examples=30)):
+    pass
 
 
 def test_a_frozen_clock_still_gives_rising_stamps(tmp_path):

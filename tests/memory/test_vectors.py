@@ -2,6 +2,8 @@
 """The vector index follows the rows whatever its threads, its limits and its files do."""
 
 import random
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -115,3 +117,10 @@ def test_a_partition_passes_over_what_it_has():
 def test_a_vector_without_length_is_like_nothing():
     none, one = b"\0" * 8, b"\0\0\x80\x3f\0\0\0\0"
     assert cosines(one, [none, one]) == [0.0, 1.0]
+
+
+def test_the_sentence_encoder_may_come_after_the_index():
+    pytest.importorskip("onnxruntime")
+    code = "from memory.vectors import new_index; new_index(4); import onnxruntime; print('both')"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (0, "both\n"), ended.stderr

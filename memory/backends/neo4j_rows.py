@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nodes of the Neo4j store: how a record becomes one, and one a record again.
+
+Neighbours: neo4j_schema.py says what the labels and properties mean; neo4j.py and neo4j_upkeep.py write with these.
+Rules of the file: `line` and `vector` give the record back exactly, each with a checksum; every other property repeats
+what searches and people need, and verify compares it. retired_ns alone is not in the line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from enum import Enum
+from typing import Any, Protocol
+
+from memory.backend import wrong_size
+from memory.backends.neo4j_schema import LABELS, Space
+from memory.embedding import unpack
+from memory.errors import RejectedInput, StoreCorrupt
+from memory.query import text_of, words
+from memory.records import RECORD_KINDS, Positioned, Record, Tally
+from memory.serialization import from_line, to_line
+
+ROW = "r.seq, r.line, r.retired_ns, r.vector"
+_CREATE = (
+    "UNWIND $rows AS row CREATE (r:$(row.labels)) SET r = row.properties, r.position = CASE WHEN row.at IS NULL "
+    "THEN null ELSE point({x: row.at[0], y: row.at[1], z: row.at[2]}) END"
+)
+_PUT_TALLIES = "UNWIND $rows AS row MERGE (t:Tally {robot: row.robot, record_id: row.record_id}) SET t = row"
+_PUT_SPACE = "MERGE (v:VectorSpace {digest: $digest}) SET v.encoder = $encoder, v.size = $size"
+SHOWN = 500  # characters of a text that a property shows, and of the longest id: the indexes take 8 kB in all
+_LONGEST_TERM = 100
+_AT_ONCE = 500  # rows in one statement, so that a large batch shows signs of life
+_NOT_SHOWN = {"embedding", "encoder", "sequence", "retired_ns", "position_m"}
+_PLAIN = {kind: tuple(f.name for f in fields(cls) if f.name not in _NOT_SHOWN) for kind, cls in RECORD_KINDS.items()}
+
+
+class Transaction(Protocol):
+    """What this file and neo4j_graph.py need of neo4j_link.Transaction."""
+
+    def rows(self, statement: str, **parameters: Any) -> list[list[Any]]: ...
+
+
+def node_of(record: Record) -> dict[str, Any]:
+    """Labels, properties and place of one version, as CREATE takes them.
+
+    Raises:
+        RejectedInput: it has no true spelling, or a name is too long for an index.
+    """
+    line = to_line(replace(record, retired_ns=None), vector=False)
+    labels = ["Record", LABELS[record.kind], *(["Current"] if record.retired_ns is None else [])]
+    properties = {
+        **properties_of(record),
+        "retired_ns": record.retired_ns,
+        "line": line,
+        "checksum": checksum_of(line.encode()),
+    }
+    if record.embedding:
+        labels += ["Embedded", Space(record.encoder, len(record.embedding) // 4).label]
+        properties |= vector_of(record)
+    at = list(record.position_m) if isinstance(record, Positioned) else None
+    return {"labels": labels, "properties": properties, "at": at}
+
+
+def properties_of(record: Record) -> dict[str, Any]:
+    """What the line says, as people and indexes see it."""
+    for name in ("robot", "id"):
+        check_name(getattr(record, name), f"{record.kind} {record.id[:80]!r}")
+    shown = {name: _shown(getattr(record, name)) for name in _PLAIN[record.kind]}
+    found_by = " ".join(sorted(map(term, words(text_of(record)))))
+    held = {**shown, "kind": record.kind, "seq": record.sequence, "words": found_by, "scope": scope(record.robot)}
+    return {name: value for name, value in held.items() if value is not None}
+
+
+def vector_of(record: Record) -> dict[str, Any]:
+    """The properties that hold its vector."""
+    check_name(record.encoder, f"encoder of {record.kind} {record.id[:80]!r}")
+    return {
+        "encoder": record.encoder,
+        "embedding": list(unpack(record.embedding)),
+        "vector": record.embedding,
+        "vector_checksum": checksum_of(record.embedding),
+    }
+
+
+def tally_node(tally: Tally) -> dict[str, Any]:
+    """The properties of one counter."""
+    line = to_line(tally)
+    for name in (tally.robot, tally.record_id):
+        check_name(name, f"tally of {tally.record_id[:80]!r}")
+    plain = {f.name: _shown(getattr(tally, f.name)) for f in fields(Tally)}
+    return {**plain, "line": line, "checksum": checksum_of(line.encode())}
+
+
+def record_of(row: list[Any]) -> Record:
+    """The record of one ROW."""
+    seq, line, retired_ns, vector = row
+    record = from_line(line, retired_ns, bytes(vector or b""))
+    if not isinstance(record, Record):
+        raise StoreCorrupt(f"node {seq} holds no record: {line[:80]!r}")
+    return record
+
+
+def tally_of(line: str) -> Tally:
+    """The counter of one line."""
+    tally = from_line(line)
+    if not isinstance(tally, Tally):
+        raise StoreCorrupt(f"a tally's node holds {line[:80]!r}")
+    return tally
+
+
+def new_spaces(records: Iterable[Record], known: Mapping[str, Space]) -> list[Space]:
+    """Spaces that the records' vectors need and the store does not have.
+
+    Raises:
+        RejectedInput: a vector has not the size of its encoder's others.
+    """
+    new: dict[str, Space] = {}
+    for record in records:
+        if record.embedding:
+            size = len(record.embedding) // 4
+            space = known.get(record.encoder) or new.setdefault(record.encoder, Space(record.encoder, size))
+            if space.size != size:
+                raise wrong_size(record, 4 * space.size)
+    return list(new.values())
+
+
+def put(transaction: Transaction, nodes: list[dict[str, Any]], tallies: list[dict[str, Any]], new: list[Space]) -> None:
+    """Create nodes of versions and spaces, and put counters in place."""
+    for start in range(0, len(nodes), _AT_ONCE):
+        transaction.rows(_CREATE, rows=nodes[start : start + _AT_ONCE])
+    if tallies:
+        transaction.rows(_PUT_TALLIES, rows=tallies)
+    for space in new:
+        transaction.rows(_PUT_SPACE, digest=space.digest, encoder=space.encoder, size=space.size)
+
+
+def checksum_of(held: bytes) -> int:
+    """What notices a property that changed."""
+    return zlib.crc32(held)
+
+
+def term(word: str) -> str:
+    """A word as the full-text index holds it: the whitespace analyser would cut the very long ones."""
+    return word if len(word) <= _LONGEST_TERM else hashlib.blake2s(word.encode(), digest_size=16).hexdigest()
+
+
+def scope(robot: str) -> str:
+    """A robot's name as one word of the full-text index."""
+    return hashlib.blake2s(robot.encode(), digest_size=8).hexdigest()
+
+
+def shown(text: str) -> str:
+    """A text as a property shows it: whole, or its beginning."""
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+def shown_all(some: tuple[str, ...]) -> list[str]:
+    """Those that a text can equal, as properties show them."""
+    return [shown(one) for one in dict.fromkeys(some) if encodable(one)]
+
+
+def check_name(name: str, of: str) -> None:
+    """Raise RejectedInput for a name no index takes."""
+    if len(name) > SHOWN:
+        raise RejectedInput(f"{of}: a name of {len(name)} characters, Neo4j's indexes take {SHOWN}: {name[:80]!r}…")
+
+
+def encodable(text: str) -> bool:
+    """Can any stored text equal this one? None has a lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def names(some: tuple[str, ...]) -> list[str]:
+    """Those that can be names of something stored, once each."""
+    return [one for one in dict.fromkeys(some) if encodable(one) and len(one) <= SHOWN]
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, str):
+        return shown(value)
+    return [_shown(one) for one in value] if isinstance(value, tuple) else value
