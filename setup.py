@@ -60,6 +60,7 @@ setup(
     package_data={
         "": ["py.typed"],
         "brain_nodes.prefrontal": ["data/*"],
+        "memory.bench": ["data/*"],
         "sim": ["data/*"],
     },
     data_files=[
@@ -91,6 +92,8 @@ setup(
         ],
         # Each value is a function that is given the typer application and adds its command to it.
         f"{NAME}.commands": ["run = sim.cli:register"],
+        # ... and these the application of `neuraxis bench`.
+        f"{NAME}.bench": ["memory = memory.bench.command:register", "ros = sim.cli:register_bench"],
         "gymnasium.envs": [f"{NAME} = sim.gym_environment:register_envs"],  # gymnasium 1.x waits for the import instead
     },
     classifiers=[
