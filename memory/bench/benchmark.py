@@ -109,6 +109,7 @@ def _measure_kept(settings: Settings, store: KeptStore, questions: Questions, re
     result.add(reopen_figures(store, first, vector_find, now_ns, size))
     memory = opened(store.url)
     try:
+        result.add({"store_unindexed": memory.backend.sizes().unindexed})
         figures, by_kind = recall_figures(memory, cues, now_ns, f"recall_{size}", settings.budget_s)
         result.add(figures)
         if settings.profile:

@@ -79,7 +79,7 @@ def neo4j_figures(url: str, corpus: Corpus, count: int, budget_s: float, say: Sa
         return figures, {"neo4j_": f"bare driver: {type(error).__name__}: {error}"[:200]}
     try:
         figures |= _ours(url, corpus, life.met(), batches, extra, budget_s, say)
-    except NeuraxisError as error:
+    except (NeuraxisError, ValueError) as error:
         reasons["neo4j_"] = f"{type(error).__name__}: {error}"[:200]
         return figures, reasons
     for name, ours, bare_key in (
@@ -98,7 +98,9 @@ def connect(url: str) -> tuple[Any, str]:
     user = unquote(parts.username or "")
     auth = (user, os.environ.get(PASSWORD, "")) if user else None
     address = f"{parts.scheme}://{parts.hostname}:{parts.port or 7687}"
-    driver = neo4j.GraphDatabase.driver(address, auth=auth, notifications_min_severity="OFF")
+    driver = neo4j.GraphDatabase.driver(
+        address, auth=auth, notifications_min_severity="OFF", max_transaction_retry_time=5.0
+    )
     return driver, parts.path.strip("/") or "neo4j"
 
 

@@ -20,7 +20,7 @@ from memory.bench.life import START_NS
 from memory.bench.questions import FINDS, MIX, Questions
 from memory.bench.sentences import Corpus
 from memory.bench.stores import KeptStore, batches_beside, ticking
-from memory.bench.timing import bare_connection, quantile, quantiles, timed
+from memory.bench.timing import bare_connection, quantile, quantiles, timed, timed_on_cpu
 from memory.lifelong import LifelongMemory
 from memory.query import Query
 from memory.records import Cue, Record, Status
@@ -36,31 +36,32 @@ _SHOWN = 25
 _PUT = "INSERT INTO rows(line) VALUES(?)"
 
 Figures = dict[str, object]
+Took = tuple[float, float]  # wall, and this thread's computing, ms
 
 
 def recall_figures(
     memory: LifelongMemory, cues: Sequence[tuple[str, Cue]], now_ns: int, name: str, budget_s: float
-) -> tuple[Figures, dict[str, list[float]]]:
-    """Quantiles over the mix; and what each recall took, by kind, ms.
+) -> tuple[Figures, dict[str, list[Took]]]:
+    """Quantiles over the mix, of wall time and of this thread's computing; and what each recall took, by kind.
 
     Args:
         budget_s: Ends early after so long; the figure `..._n` says over how many recalls the quantiles are.
     """
-    taken_ms: dict[str, list[float]] = {kind: [] for kind, _ in MIX}
+    taken_ms: dict[str, list[Took]] = {kind: [] for kind, _ in MIX}
     cut = found = 0
     for _, cue in cues[:_WARM_UP]:
         memory.recall(cue, now_ns)
     end_s = time.perf_counter() + budget_s
     for kind, cue in cues:
-        took_ms, answer = timed(lambda cue=cue: memory.recall(cue, now_ns))  # type: ignore[misc]
-        taken_ms[kind].append(took_ms)
+        took_ms, cpu_ms, answer = timed_on_cpu(lambda cue=cue: memory.recall(cue, now_ns))  # type: ignore[misc]
+        taken_ms[kind].append((took_ms, cpu_ms))
         cut += answer.status not in (Status.FOUND, Status.NONE)
         found += bool(answer.recollections)
         if time.perf_counter() > end_s:
             break
-    every = [took_ms for some in taken_ms.values() for took_ms in some]
+    every = [took for some in taken_ms.values() for took in some]
     figures: Figures = {
-        **quantiles(name, every),
+        **_both(name, every),
         f"{name}_n": len(every),
         f"{name}_cut_short": round(cut / len(every), 5),
         f"{name}_found": round(found / len(every), 4),
@@ -88,7 +89,7 @@ def opened(url: str) -> LifelongMemory:
     return LifelongMemory.open(url, robot="robot", clock=ticking(LATER_NS), continue_=True)
 
 
-def single_write_figures(backend: Backend, records: Sequence[Record], folder: Path, *, bare: bool = True) -> Figures:
+def single_write_figures(backend: Backend, records: Sequence[Record], folder: Path) -> Figures:
     """One record per commit; between any two of them a bare commit of SQLite in the same folder."""
     ours_ms: list[float] = []
     bare_ms: list[float] = []
@@ -96,9 +97,9 @@ def single_write_figures(backend: Backend, records: Sequence[Record], folder: Pa
     with closing(bare_connection(folder / "bare.sqlite3")) as sql:
         for record in records:
             ours_ms.append(timed(lambda one=record: backend.write(Batch(records=(one,))))[0])  # type: ignore[misc]
-            if bare:
-                bare_ms.append(timed(lambda: sql.execute(_PUT, (row,)))[0])
-    return {**quantiles("write_durable", ours_ms), **(quantiles("bare_commit", bare_ms) if bare else {})}
+            bare_ms.append(timed(lambda: sql.execute(_PUT, (row,)))[0])
+    figures: Figures = {**quantiles("write_durable", ours_ms), **quantiles("bare_commit", bare_ms)}
+    return {**figures, "write_durable_over_bare_ratio": round(quantile(ours_ms, 50) / quantile(bare_ms, 50), 3)}
 
 
 def batch_write_figures(backend: Backend, batches: Sequence[Batch]) -> Figures:
@@ -151,15 +152,16 @@ def find_profile(backend: Backend, questions: Questions, each: int) -> dict[str,
     asked = questions.finds(each)
     for _, query in asked[: len(FINDS) * 3]:
         backend.find(query)
-    taken_ms: dict[str, list[float]] = {}
+    taken_ms: dict[str, list[Took]] = {}
     for kind, query in asked:
-        taken_ms.setdefault(_find_name(kind, query), []).append(timed(lambda one=query: backend.find(one))[0])  # type: ignore[misc]
-    return {name: {**quantiles("", some), "n": len(some)} for name, some in sorted(taken_ms.items())}
+        took_ms, cpu_ms, _ = timed_on_cpu(lambda one=query: backend.find(one))  # type: ignore[misc]
+        taken_ms.setdefault(_find_name(kind, query), []).append((took_ms, cpu_ms))
+    return kind_profile(dict(sorted(taken_ms.items())))
 
 
-def kind_profile(taken_ms: Mapping[str, Sequence[float]]) -> dict[str, object]:
+def kind_profile(taken_ms: Mapping[str, Sequence[Took]]) -> dict[str, object]:
     """Quantiles of recall by kind of question, ms."""
-    return {kind: {**quantiles("", some), "n": len(some)} for kind, some in taken_ms.items() if some}
+    return {kind: {**_both("", some), "n": len(some)} for kind, some in taken_ms.items() if some}
 
 
 def function_profile(memory: LifelongMemory, cues: Sequence[tuple[str, Cue]], now_ns: int) -> list[dict[str, object]]:
@@ -180,6 +182,11 @@ def function_profile(memory: LifelongMemory, cues: Sequence[tuple[str, Cue]], no
         for (file, line, name), (_, calls, own_s, all_s, _) in stats.items()
     ]
     return sorted(rows, key=lambda row: -float(str(row["own_us"])))[:_SHOWN]
+
+
+def _both(name: str, taken: Sequence[Took]) -> Figures:
+    wall_ms, cpu_ms = zip(*taken, strict=True)
+    return {**quantiles(name, wall_ms), **quantiles(f"{name}_cpu", cpu_ms)}
 
 
 def _asked_once(store: KeptStore, cue: Cue, query: Query, now_ns: int) -> LifelongMemory:

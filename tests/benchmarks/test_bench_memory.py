@@ -10,6 +10,7 @@ import pytest
 
 from memory.bench.benchmark import Settings, run_benchmark
 from memory.bench.life import Life
+from memory.bench.peers import peer_figures
 from memory.bench.questions import MIX, Questions
 from memory.bench.results import KEYS, TARGETS, Result, append_history, read_history
 from memory.bench.sentences import HASHED, open_corpus
@@ -79,6 +80,24 @@ def test_a_store_of_other_sentences_is_another_store(cache: Path, tmp_path: Path
     paths = [kept_store(corpus, 200, tmp_path / str(n), lambda told: None).path for n, corpus in enumerate(corpora)]
 
     assert paths[0].parent.name != paths[1].parent.name
+
+
+def test_the_large_store_is_only_read_and_says_where_the_rest_is_measured(cache: Path) -> None:
+    large = Settings(size="1m", records=200, recalls=20, cache=cache, encoder=HASHED, sentences_limit=100)
+    answer = run_benchmark(large, lambda told: None).as_object()
+
+    assert answer["recall_1m_p99_ms"] > 0 and answer["reopen_1m_s"] > 0
+    assert answer["write_durable_p50_ms"] is None and "100k" in answer["write_durable_p50_ms_reason"]
+    assert answer["writer_rate_beside_readers"] is None and "100k" in answer["writer_rate_beside_readers_reason"]
+    assert answer["recall_100k_p50_ms"] is None and "100k" in answer["recall_100k_p50_ms_reason"]
+
+
+def test_a_peer_is_measured_or_says_why_not(cache: Path, tmp_path: Path) -> None:
+    figures, reasons = peer_figures(open_corpus(None, cache, encoder=HASHED, limit=100), tmp_path, 400, "", str)
+
+    assert figures["peer_ours_filtered_answers"] == 10
+    for peer in ("sqlite_vec", "emem", "neo4j_graphrag"):
+        assert f"peer_{peer}_vector_ratio" in figures or reasons[f"peer_{peer}"], peer
 
 
 def test_a_missed_target_is_called_missed() -> None:
