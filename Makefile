@@ -24,7 +24,8 @@ demo: $(DEMO)/installed
 ros-demo: $(ROS)/installed
 	$(ROS)/bin/neuraxis run --suite home --mode embodied --episodes 5 --seed 7 --ros --out runs/ros-demo
 
-# BENCH_ARGS=--record adds a line to tests/benchmarks/history.jsonl, BENCH_ARGS='--size 1m' measures the large store.
+# BENCH_ARGS=--record adds a line to tests/benchmarks/history.jsonl, '--size 1m' measures the large store, and --peers
+# what others give, after .venv-bench/bin/pip install emem sqlite-vec apsw neo4j-graphrag.
 bench: $(BENCH)/installed
 	$(BENCH)/bin/neuraxis bench memory $(BENCH_ARGS)
 

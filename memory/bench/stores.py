@@ -66,11 +66,12 @@ class KeptStore:
 
 def kept_store(corpus: Corpus, count: int, cache: Path, say: Say) -> KeptStore:
     """The store of so many records; written now if it is not there."""
-    folder = cache / f"{count}-{_name_of(corpus, count)}"
+    life = f"{count}-{corpus.digest}-{FORMAT}"
+    folder = cache / f"{life}-{_name_of_code()}"
     if not (folder / _ABOUT).is_file():
-        for old in cache.glob(f"{count}-*"):  # of other code, or left unfinished
+        for old in cache.glob(f"{life}-*"):  # of other code, or left unfinished
             shutil.rmtree(old)
-        partial = cache / f"{count}-partial"
+        partial = cache / f"{life}-partial"
         partial.mkdir(parents=True)
         about = _written(corpus, count, partial / _STORE, say)
         (partial / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
@@ -132,9 +133,9 @@ def _met(plain: dict[str, Any]) -> Met:
     return Met(plain["things"], [(x, y, z) for x, y, z in plain["places_m"]], plain["now_ns"])
 
 
-def _name_of(corpus: Corpus, count: int) -> str:
+def _name_of_code() -> str:
     home = Path(memory.__file__).parent
-    digest = hashlib.blake2s(f"{corpus.digest} {FORMAT} {count}".encode(), digest_size=6)
+    digest = hashlib.blake2s(digest_size=6)
     for file in sorted(file for pattern in _WRITES for file in home.glob(pattern)):
         digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -95,7 +95,7 @@ def test_the_large_store_is_only_read_and_says_where_the_rest_is_measured(cache:
 def test_a_peer_is_measured_or_says_why_not(cache: Path, tmp_path: Path) -> None:
     figures, reasons = peer_figures(open_corpus(None, cache, encoder=HASHED, limit=100), tmp_path, 400, "", str)
 
-    assert figures["peer_ours_filtered_answers"] == 10
+    assert 0 < figures["peer_ours_filtered_answers"] <= 10
     for peer in ("sqlite_vec", "emem", "neo4j_graphrag"):
         assert f"peer_{peer}_vector_ratio" in figures or reasons[f"peer_{peer}"], peer
 
