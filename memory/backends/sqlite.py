@@ -86,6 +86,8 @@ class SqliteBackend:
             self._let_go()
             raise
         self._open = True
+        if self.spaces():  # now: a question's deadline would end it, and the next one begin it again, for ever
+            self._vector_index()
 
     def write(self, batch: Batch) -> Receipt:
         with self._transaction() as sql:
