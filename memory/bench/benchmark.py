@@ -9,6 +9,7 @@ not fit the run leaves a reason, not a gap; the kept store is read where it lies
 
 from __future__ import annotations
 
+import os
 import random
 import tempfile
 from dataclasses import dataclass
@@ -97,7 +98,20 @@ def run_benchmark(settings: Settings, say: Say) -> Result:
             _measure_written(settings, corpus, store.copy(Path(folder, "store")), questions, result, say)
         _measure_others(settings, corpus, Path(folder), result, say)
     result.calibration_after_ms = calibration_ms()
+    result.notes += _busy_notes(result)
     return result
+
+
+def _busy_notes(result: Result) -> list[str]:
+    """Say so where others had the machine meanwhile."""
+    before_ms, after_ms = result.calibration_ms, result.calibration_after_ms
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if max(before_ms, after_ms) < 1.3 * min(before_ms, after_ms) and load < 1.5 * cores:
+        return []
+    return [
+        f"the machine was busy (load {load:.1f} on {cores} cores, calibration {before_ms} then {after_ms} ms): "
+        "wall times hold other people's work; the keys with cpu are this thread's own"
+    ]
 
 
 def _measure_kept(settings: Settings, store: KeptStore, questions: Questions, result: Result) -> None:
