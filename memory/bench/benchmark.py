@@ -50,7 +50,7 @@ class Settings:
         records: In the store.
         recalls: Over which the quantiles are; fewer if budget_s passes first.
         singles, backlog: Records written one by one, and in batches.
-        budget_s: For all recalls; a third of it for those with a backlog.
+        budget_s: For all recalls; a quarter of it for those with a backlog.
         cache: Where stores and vectors are kept.
         sentences: Folder of ALFRED's files; None = look beside the checkout.
         encoder: See open_corpus.
@@ -63,7 +63,7 @@ class Settings:
     recalls: int = RECALLS
     singles: int = SINGLE_WRITES
     backlog: int = BACKLOG
-    budget_s: float = 60.0
+    budget_s: float = 100.0
     cache: Path = Path("~/.cache/neuraxis/bench")
     sentences: Path | None = None
     sentences_limit: int = 0
@@ -152,7 +152,7 @@ def _measure_written(
         result.add(batch_write_figures(memory.backend, batches))
         say("recall with the index behind")
         left = singles[settings.singles :] + written_beside(corpus, 1, seed=200)[1]
-        result.add(backlog_figures(memory, cues, now_ns, left, settings.budget_s / 3))
+        result.add(backlog_figures(memory, cues, now_ns, left, settings.budget_s / 4))
         await_index(memory.backend, say)
         say("a writer beside two readers")
         batches, singles = written_beside(corpus, settings.backlog // 2, seed=300)
