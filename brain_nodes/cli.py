@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The `neuraxis` command; every subcommand is a plug-in of the entry point group `neuraxis.commands`.
 
-Neighbours: sim/cli.py registers `run`. A plug-in is a function that takes the typer application.
+Neighbours: sim/cli.py registers `run`. A plug-in is a function that takes the typer application; one of the group
+`neuraxis.bench` takes the application of `neuraxis bench` and adds a measurement.
 Rules of the file: an error of ours is one sentence on stderr and exit code 2, never a traceback.
 """
 
@@ -16,6 +17,7 @@ import typer
 from memory.errors import NeuraxisError
 
 GROUP = "neuraxis.commands"
+BENCH_GROUP = "neuraxis.bench"
 FLOORS = ("memory", "brain_nodes", "sim")
 
 app = typer.Typer(
@@ -30,6 +32,15 @@ def _start() -> None:
     intruder = one_distribution()
     if intruder:
         raise NeuraxisError(intruder)
+
+
+bench = typer.Typer(help="Measure; figures are of this machine, now.", no_args_is_help=True)
+app.add_typer(bench, name="bench")
+
+
+@bench.callback()
+def _bench() -> None:
+    """Measure; figures are of this machine, now."""
 
 
 def one_distribution() -> str:
@@ -50,6 +61,8 @@ def load_commands(application: typer.Typer) -> None:
     """Let every installed plug-in add its commands."""
     for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: p.name):
         point.load()(application)
+    for point in sorted(metadata.entry_points(group=BENCH_GROUP), key=lambda p: p.name):
+        point.load()(bench)
 
 
 def main() -> None:

@@ -84,7 +84,7 @@ class Partition:
         """Numbers of about the `count` nearest, nearest first; all if it holds no more."""
         asked = _of_unit_length(np.frombuffer(vector, "<f4").reshape(1, -1))[0]
         with self._lock:
-            tail = self._vectors[: self._count] @ asked
+            tail = dots(self._vectors[: self._count], asked)
             numbers, closeness = self._numbers[: self._count], tail
             if len(tail) > count:
                 best = np.argpartition(-tail, count)[:count]
@@ -246,8 +246,17 @@ def cosines(vector: bytes, others: Iterable[bytes]) -> list[float]:
     asked = np.frombuffer(vector, "<f4").astype(np.float64)
     values = np.frombuffer(b"".join(others), "<f4").reshape(-1, len(asked)).astype(np.float64)
     lengths = np.linalg.norm(values, axis=1) * np.linalg.norm(asked)
-    dots = values @ asked
-    return [float(d / n) if n else 0.0 for d, n in zip(dots, lengths, strict=True)]
+    return [float(d / n) if n else 0.0 for d, n in zip(dots(values, asked), lengths, strict=True)]
+
+
+def dots(values: NDArray[Any], asked: NDArray[Any]) -> NDArray[Any]:
+    """Dot product of each row with one vector, on this thread: [N, D], [D] -> [N].
+
+    `@` would hand it to several threads of a BLAS, which wait for each other while other processes have the cores:
+    there 4,000 rows take 14 ms instead of 0.5, and on an idle machine this loses 0.3 ms.
+    """
+    found: NDArray[Any] = np.einsum("nd,d->n", values, asked)
+    return found
 
 
 def _of_unit_length(values: Vectors) -> Vectors:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`neuraxis run`: play episodes of a suite and leave a run folder.
+"""`neuraxis run`: play episodes of a suite and leave a run folder; and `neuraxis bench ros`.
 
 Neighbours: runner.py plays, results.py makes the tables, report.py the page.
 Rules of the file: with --json only one object goes to stdout, everything else to stderr; a bad request ends with exit
@@ -35,18 +35,13 @@ DATA_VARIABLE = "NEURAXIS_EB_DATA"
 def register(application: typer.Typer) -> None:
     """Add the commands of this package."""
     application.command("run")(run)
-    application.add_typer(bench, name="bench")
 
 
-bench = typer.Typer(help="Measure; figures are of this machine, now.", no_args_is_help=True)
+def register_bench(bench: typer.Typer) -> None:
+    """Add the measurements of this package to `neuraxis bench`."""
+    bench.command("ros")(bench_over_ros)
 
 
-@bench.callback()
-def _bench() -> None:
-    """Measure; figures are of this machine, now."""
-
-
-@bench.command("ros")
 def bench_over_ros(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

@@ -99,6 +99,8 @@ class SqliteBackend:
             self._let_go()
             raise
         self._open = True
+        if self.spaces():  # now: a question's deadline would end it, and the next one begin it again, for ever
+            self._vector_index()
 
     def write(self, batch: Batch) -> Receipt:
         with self._writing:  # until the index has the vectors too, which it takes in by rising numbers

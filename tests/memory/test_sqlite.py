@@ -8,6 +8,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,9 @@ from memory.backend import Batch
 from memory.backends.sqlite import SqliteBackend
 from memory.errors import StoreCorrupt, StoreTooNew, StoreUnavailable
 from memory.query import Query
-from memory.samples import ContractClock, fill, mug
+from memory.samples import ENCODER, ContractClock, fill, mug, sample_vector
 from memory.testing import exported
+from memory.vector_files import checksum
 
 ROOT = Path(__file__).parents[2]
 
@@ -292,3 +295,21 @@ def test_a_place_beyond_the_range_of_the_index_is_still_found(store):
     store.write(Batch(records=(mug("far", x=1e300), mug("near"))))
     assert [r.id for r in store.find(Query(near_m=(1e300, 0.0, 0.8), within_m=1.0)).records] == ["far"]
     assert [r.id for r in store.find(Query(near_m=(0.0, 0.0, 0.0), limit=2)).records] == ["near", "far"]
+
+
+def test_the_index_is_read_when_the_store_opens_and_not_within_a_deadline(path, monkeypatch):
+    monkeypatch.setattr("memory.vectors.INDEX_FROM", 8)
+    rng = random.Random(3)
+    embedded = [replace(mug(f"mug-{n}"), embedding=sample_vector(rng), encoder=ENCODER) for n in range(64)]
+    with closing(SqliteBackend(path, ContractClock())) as store:
+        store.write(Batch(records=tuple(embedded)))
+        store.maintain("rebuild")
+    read = []
+    monkeypatch.setattr(
+        "memory.vector_files.checksum", lambda file, checked=checksum: read.append(file) or checked(file)
+    )
+
+    with closing(SqliteBackend(path, ContractClock())) as again:
+        assert len(read) == 1
+        hurried = again.find(Query(vector=sample_vector(rng), encoder=ENCODER, limit=1), deadline_s=0.0)
+        assert (hurried.records, hurried.complete, len(read)) == ((), False, 1)
