@@ -17,6 +17,7 @@ from memory.geometry import Vector, distance_m
 from memory.records import Positioned, Record
 
 FOREVER_NS = 2**63 - 1  # as valid_at_ns: only what has no known end
+TEXT_FIELDS = ("label", "alias", "name", "subject", "predicate", "object", "text", "instruction", "goal", "value")
 _WORD = re.compile(r"\w+", re.UNICODE)
 
 
@@ -155,5 +156,4 @@ def word_list(text: str) -> list[str]:
 
 def text_of(record: Record) -> str:
     """The words a record can be found by."""
-    names = ("label", "alias", "name", "subject", "predicate", "object", "text", "instruction", "goal", "value")
-    return " ".join(str(getattr(record, n)) for n in names if getattr(record, n, ""))
+    return " ".join(str(getattr(record, n)) for n in TEXT_FIELDS if getattr(record, n, ""))

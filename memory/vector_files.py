@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from memory.vectors import TAIL_KEPT, Follower, Numbers, Partition
+from memory.vectors import TAIL_KEPT, Follower, Partition
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -123,12 +123,14 @@ class VectorIndex:
         if not self._read_only:
             self._follower.wake()
 
-    def nearest(self, spaces: Iterable[Space], vector: bytes, count: int) -> tuple[list[Numbers], bool]:
-        """For each partition the numbers of about the `count` nearest; False if one is behind the rows."""
+    def nearest(self, spaces: Iterable[Space], vector: bytes, count: int) -> tuple[list[int], bool]:
+        """Numbers of about the `count` nearest of all these partitions; False if one is behind the rows."""
         if self._read_only:
             self._follow_writer()
         parts = [self._of(space) for space in spaces]
-        return [part.nearest(vector, count) for part in parts], not any(part.behind for part in parts)
+        found = [pair for part in parts for pair in part.nearest(vector, count)]
+        best = sorted(found, reverse=True)[:count]
+        return [number for _, number in best], not any(part.behind for part in parts)
 
     @property
     def unindexed(self) -> int:

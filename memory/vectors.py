@@ -80,8 +80,8 @@ class Partition:
             self._extend(fresh[known:], vectors[known:])
             self.behind = max(0, self.behind - len(fresh) + known)
 
-    def nearest(self, vector: bytes, count: int) -> Numbers:
-        """Numbers of about the `count` nearest, nearest first; all if it holds no more."""
+    def nearest(self, vector: bytes, count: int) -> list[tuple[float, int]]:
+        """About the `count` nearest as (about its cosine, number), in any order; all if it holds no more."""
         asked = _of_unit_length(np.frombuffer(vector, "<f4").reshape(1, -1))[0]
         with self._lock:
             tail = dots(self._vectors[: self._count], asked)
@@ -93,7 +93,7 @@ class Partition:
                 found = self._index.search(asked, min(count, len(self._index)), threads=1)
                 numbers = np.concatenate([numbers, found.keys.astype(np.int64)])
                 closeness = np.concatenate([closeness, 1.0 - found.distances])
-        return numbers[np.argsort(-closeness, kind="stable")[:count]]
+        return list(zip(closeness.tolist(), numbers.tolist(), strict=True))
 
     def digest(self, gulps: int = 1) -> bool:
         """Move some of the tail into the index; True if there is more to do."""

@@ -14,10 +14,11 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from memory.backend import KEYS_KEPT, Receipt, Retirement, wrong_size
-from memory.backends.sqlite_schema import COLUMNS, KINDS, TEXTS, near_enough, owner_word, text_row
+from memory.backends.sqlite_schema import COLUMNS, KINDS, TEXTS, near_enough, owner_word, span_of, text_row
 from memory.errors import RejectedInput, StoreCorrupt
 from memory.records import RECORD_KINDS, Positioned, Record, Tally
 from memory.serialization import from_line, to_line
@@ -26,8 +27,9 @@ from memory.vector_files import Space
 ROW = "r.sequence, r.line, r.retired_ns, v.vector"
 FROM = "FROM records r LEFT JOIN vectors v ON v.number = r.vector"
 SELECT = f"SELECT {ROW} {FROM} WHERE "
+PARSED = 8192  # records kept as objects for the next question, 25 MB with vectors of 384 values
 _PAGE = 500
-_INSERT = f"INSERT INTO records VALUES({', '.join('?' * (12 + len(COLUMNS)))})"
+_INSERT = f"INSERT INTO records VALUES({', '.join('?' * (13 + len(COLUMNS)))})"
 
 
 @dataclass(slots=True)
@@ -53,6 +55,8 @@ def insert(sql: sqlite3.Connection, records: list[Record]) -> Embedded:
                 f"version {record.version} of record {record.id!r} of {record.robot!r} already exists"
             ) from error
         _find_by(sql, record, robot)
+    spans = {(robots[record.robot], KINDS[record.kind], span_of(record)) for record in records}
+    sql.executemany("INSERT OR IGNORE INTO spans VALUES(?, ?, ?)", spans)
     _count_vectors(sql, embedded)
     return embedded
 
@@ -152,6 +156,12 @@ def record_of(row: Any) -> Record:
     return record
 
 
+@lru_cache(maxsize=PARSED)
+def parsed(sequence: int, line: str, retired_ns: int | None, vector: bytes | None) -> Record:
+    """As record_of; what is asked for often is read once."""
+    return record_of((sequence, line, retired_ns, vector))
+
+
 def tally_of(row: Any) -> Tally:
     """The tally of one row (line,)."""
     tally = from_line(row[0])
@@ -223,6 +233,7 @@ def _row_of(record: Record, robot: int, vector: int | None) -> tuple[Any, ...]:
         record.valid_from_ns,
         record.valid_to_ns,
         record.recorded_ns,
+        span_of(record),
         record.retired_ns,
         *(getattr(record, name, None) for name in COLUMNS),
         vector,

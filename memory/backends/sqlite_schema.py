@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from memory.geometry import Vector
-from memory.query import Query, text_of, words
+from memory.query import TEXT_FIELDS, Query, text_of, words
 from memory.records import RECORD_KINDS, Record
 
 FORMAT = 2  # kept in the file as user_version; sqlite_migration.py reads the earlier ones
@@ -26,6 +27,7 @@ COLUMNS = ("label", "name", "subject", "predicate", "object", "scope", "goal", "
 TEXTS = {kind: f"texts_{kind}" for kind in RECORD_KINDS}  # an index of words for each kind: half of a question's cost
 LISTS = ("subjects", "evidence")  # fields of several ids, found by one word of the text index for each
 _INDEXED = frozenset({"label", "subject", "object"})
+OPEN = 64  # the span of what has no end yet
 _LARGEST_NS = 2**63 - 1
 _LARGEST_M = 1e30  # the R-tree keeps 32-bit floats; anything further is found by the full check
 
@@ -38,10 +40,13 @@ CREATE TABLE robots(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE records(
   sequence INTEGER PRIMARY KEY, robot INTEGER NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL,
   kind INTEGER NOT NULL, valid_from_ns INTEGER NOT NULL, valid_to_ns INTEGER, recorded_ns INTEGER NOT NULL,
-  retired_ns INTEGER, {", ".join(f"{name} TEXT" for name in COLUMNS)}, vector INTEGER, line TEXT NOT NULL,
-  checksum INTEGER NOT NULL, UNIQUE(robot, id, version));
+  span INTEGER NOT NULL, retired_ns INTEGER, {", ".join(f"{name} TEXT" for name in COLUMNS)}, vector INTEGER,
+  line TEXT NOT NULL, checksum INTEGER NOT NULL, UNIQUE(robot, id, version));
 CREATE INDEX by_time ON records(robot, valid_from_ns);
 CREATE INDEX by_kind ON records(robot, kind, valid_from_ns);
+CREATE INDEX by_span ON records(robot, kind, span, valid_from_ns);
+CREATE TABLE spans(robot INTEGER NOT NULL, kind INTEGER NOT NULL, span INTEGER NOT NULL,
+  PRIMARY KEY(robot, kind, span)) WITHOUT ROWID;
 CREATE INDEX by_label ON records(robot, label) WHERE label IS NOT NULL;
 CREATE INDEX by_subject ON records(robot, subject, predicate) WHERE subject IS NOT NULL;
 CREATE INDEX by_object ON records(robot, object, predicate) WHERE object IS NOT NULL;
@@ -77,8 +82,9 @@ def text_row(record: Record, robot: int) -> str:
 
 def terms_asked(query: Query, robot: int, *, alone: bool) -> list[str]:
     """What every answer has in the text index; a robot that has the store to itself needs no term of its own."""
-    listed_ids = (_made(name, value) for name, value in query.equals if name in LISTS)
-    asked = sorted({*words(query.text), *listed_ids})
+    made = {_made(name, value) for name, value in query.equals if name in LISTS}
+    named = {word for name, value in query.equals if name in TEXT_FIELDS for word in words(value)}
+    asked = sorted({*words(query.text), *named, *made})
     return asked if alone else [*asked, owner_word(robot)]
 
 
@@ -114,6 +120,36 @@ def in_order(query: Query, robot: int, *, alone: bool) -> tuple[str, str, list[A
     keep = "+" if lookup else ""
     order = f"{keep}r.valid_from_ns DESC, {keep}r.sequence DESC" if query.newest_first else f"{keep}r.sequence"
     return "FROM records r", f"WHERE {conditions} ORDER BY {order}", values
+
+
+def span_of(record: Record) -> int:
+    """How long it is true, as the power of two of ns that is not shorter; OPEN for what has no end."""
+    return OPEN if record.valid_to_ns is None else (record.valid_to_ns - record.valid_from_ns).bit_length()
+
+
+def overlapping(query: Query, robot: int, spans: Sequence[tuple[int, int]]) -> tuple[str, list[Any]]:
+    """Row numbers whose span meets [since, until) or holds the moment asked for, newest first, and the parameters.
+
+    What lasts no longer than 2^n ns and ends after `since` begins after since - 2^n, so for each length there is a
+    stretch of the index to read, and not the whole past.
+
+    Args:
+        spans: The (kind, span) pairs there are.
+    """
+    conditions, values = where(replace(query, kinds=()), robot, indexed=False, walked=False)
+    since = max((one for one in (query.since_ns, query.valid_at_ns) if one is not None), default=0)
+    parts: list[str] = []
+    asked: list[Any] = []
+    for kind, span in spans:
+        low = -1 if span == OPEN else _stamp(since) - (1 << span) - 1
+        parts.append(
+            "SELECT * FROM (SELECT r.sequence, r.valid_from_ns FROM records r INDEXED BY by_span WHERE r.robot = ? AND "
+            f"r.kind = ? AND r.span = ? AND r.valid_from_ns > ? AND {conditions} "
+            "ORDER BY r.valid_from_ns DESC, r.sequence DESC LIMIT ?)"
+        )
+        asked += [robot, kind, span, low, *values, query.limit or -1]
+    limited = " ORDER BY valid_from_ns DESC, sequence DESC LIMIT ?"
+    return " UNION ALL ".join(parts) + limited, [*asked, query.limit or -1]
 
 
 def within(centre_m: Vector, radius_m: float) -> tuple[str, list[Any]]:

@@ -57,13 +57,14 @@ class Searching:
             spaces: Those of the query's robot and kinds that hold vectors.
         """
         query = self._query
-        if not (query.near_m or query.vector or schema.names_few(query)):
+        lookup = schema.names_few(query) and not (query.any_text and query.limit and not query.ids)
+        if not (query.near_m or query.vector or lookup):
             # Rows come out of an index of the same words, so words need no second look; made words do.
             self._asked = replace(query, text="", any_text="")
         cosines: tuple[float, ...] = ()
         if query.near_m:
             hits = self._nearest(query.near_m)
-        elif query.any_text and query.limit and not schema.names_few(query):
+        elif query.any_text and query.limit and not lookup:
             hits = self._by_words()
         elif query.any_text:
             hits = sorted(self._any_word(), key=query.rank)[: query.limit or None]
@@ -77,12 +78,33 @@ class Searching:
     # ---- in order
 
     def _in_order(self) -> list[Record]:
+        if self._walks_time():
+            return self._overlapping()
         hits: list[Record] = []
         for record in self._examined(*schema.in_order(self._query, self._robot, alone=self._alone)):
             hits.append(record)
             if len(hits) == self._query.limit:
                 break
         return hits
+
+    def _walks_time(self) -> bool:
+        """Is it about a stretch or a moment of time, and about nothing of which there are few?"""
+        query = self._query
+        timed = query.newest_first and (query.since_ns is not None or query.valid_at_ns is not None)
+        others = schema.names_few(query) or schema.terms_asked(query, self._robot, alone=True)
+        return timed and not others and all(name in schema.COLUMNS for name, _ in query.equals)
+
+    def _overlapping(self) -> list[Record]:
+        kinds = {schema.KINDS.get(kind, 0) for kind in self._query.kinds or schema.KINDS}
+        every = self._all("SELECT kind, span FROM spans WHERE robot = ?", [self._robot])
+        spans = [(kind, span) for kind, span in every if kind in kinds]
+        if not spans:
+            return []
+        found = self._all(*schema.overlapping(self._query, self._robot, spans))
+        hits: list[Record] = []
+        for page in _pages([number for number, _ in found], schema.LISTED):
+            hits += self._numbered(page)
+        return sorted(hits, key=self._query.rank)
 
     # ---- near a point
 
@@ -151,7 +173,7 @@ class Searching:
     def _read_on(self, hits: dict[int, Record], numbers: Sequence[int]) -> set[int]:
         """Add matching records of these rows, in order, until there are enough; what was looked at."""
         looked_at = set[int]()
-        for page in _pages(numbers, self._query.limit):
+        for page in _growing_pages(numbers, self._query.limit):
             looked_at.update(page)
             read = {record.sequence: record for record in self._numbered(page)}
             hits.update((number, read[number]) for number in page if number in read)
@@ -205,10 +227,10 @@ class Searching:
             return self._all_by_vector(asked)
         count = max(CANDIDATES * limit, CANDIDATES_LEAST)
         for _ in range(4):
-            found, whole = vectors.nearest(asked, self._query.vector, count)
-            hits = self._best([int(number) for numbers in found for number in numbers])
+            numbers, whole = vectors.nearest(asked, self._query.vector, count)
+            hits = self._best(numbers)
             self._whole = whole
-            if len(hits) >= limit or self._meter.late() or all(len(numbers) < count for numbers in found):
+            if len(hits) >= limit or self._meter.late() or len(numbers) < count:
                 return hits
             count *= 4
         self._whole = True
@@ -284,7 +306,7 @@ class Searching:
         for row in self._run(f"SELECT {rows.ROW} {joined}", values):
             if not self._meter.take():
                 return
-            record = rows.record_of(row)
+            record = rows.parsed(*row)
             if self._asked.matches(record):
                 yield record
 
@@ -319,6 +341,13 @@ def _radii(query: Query) -> Iterator[float]:
         yield radius
         radius *= 4
     yield query.within_m or 0.0
+
+
+def _growing_pages(values: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    start = 0
+    while start < len(values):
+        yield values[start : start + size]
+        start, size = start + size, min(4 * size, schema.LISTED)
 
 
 def _pages(values: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

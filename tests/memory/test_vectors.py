@@ -111,7 +111,7 @@ def test_a_partition_passes_over_what_it_has():
     part.append([1, 2, 3], rows)
     part.append([2, 3, 4], rows)
     assert part.unindexed == 4
-    assert sorted(part.nearest(rows[0], 10)) == [1, 2, 3, 4]
+    assert sorted(number for _, number in part.nearest(rows[0], 10)) == [1, 2, 3, 4]
 
 
 def test_a_vector_without_length_is_like_nothing():
