@@ -176,8 +176,8 @@ def test_ci_runs_what_people_run(root: Path) -> None:
     script = root / ".ci" / "run"
 
     assert script.stat().st_mode & 0o111, "it must be executable"
-    commands = re.findall(r"\bmake ([a-z][a-z-]*(?: [A-Z]+=\w+)*)", script.read_text(encoding="utf-8"))
-    assert commands == ["test REQUIRE=ros", "demo", "ros-demo"]
+    commands = re.findall(r"\bmake ([a-z][a-z0-9-]*(?: [A-Z]+=\w+)*)", script.read_text(encoding="utf-8"))
+    assert commands == ["test REQUIRE=ros", "test-neo4j REQUIRE=neo4j", "demo", "ros-demo"]
 
 
 def test_ci_closes_with_how_the_tests_without_ros_ended(root: Path) -> None:
