@@ -148,18 +148,8 @@ def spaces(sql: sqlite3.Connection) -> list[Space]:
 
 
 def record_of(row: Any) -> Record:
-    """The record of one ROW."""
-    sequence, line, retired_ns, vector = row
-    record = from_line(line, retired_ns, vector or b"")
-    if not isinstance(record, Record):
-        raise StoreCorrupt(f"row {sequence} holds no record: {line[:80]!r}")
-    return record
-
-
-@lru_cache(maxsize=PARSED)
-def parsed(sequence: int, line: str, retired_ns: int | None, vector: bytes | None) -> Record:
-    """As record_of; what is asked for often is read once."""
-    return record_of((sequence, line, retired_ns, vector))
+    """The record of one ROW; what is asked for often is parsed once."""
+    return _parsed(*row)
 
 
 def tally_of(row: Any) -> Tally:
@@ -186,6 +176,14 @@ def _find_by(sql: sqlite3.Connection, record: Record, robot: int) -> None:
         sql.execute("INSERT INTO positions VALUES(?, ?, ?, ?, ?, ?, ?)", (record.sequence, x, x, y, y, z, z))
     words = text_row(record, robot)
     sql.execute(f"INSERT INTO {TEXTS[record.kind]}(rowid, words) VALUES(?, ?)", (record.sequence, words))
+
+
+@lru_cache(maxsize=PARSED)
+def _parsed(sequence: int, line: str, retired_ns: int | None, vector: bytes | None) -> Record:
+    record = from_line(line, retired_ns, vector or b"")
+    if not isinstance(record, Record):
+        raise StoreCorrupt(f"row {sequence} holds no record: {line[:80]!r}")
+    return record
 
 
 def _embed(sql: sqlite3.Connection, embedded: Embedded, record: Record, robot: int) -> int:

@@ -306,7 +306,7 @@ class Searching:
         for row in self._run(f"SELECT {rows.ROW} {joined}", values):
             if not self._meter.take():
                 return
-            record = rows.parsed(*row)
+            record = rows.record_of(row)
             if self._asked.matches(record):
                 yield record
 
