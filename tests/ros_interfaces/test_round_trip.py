@@ -170,7 +170,10 @@ def test_an_instruction_gives_feedback_and_an_outcome(graph: Graph) -> None:
     from rclpy.action import ActionClient, ActionServer
     from rclpy.callback_groups import ReentrantCallbackGroup
 
+    known = threading.Event()  # feedback that overtakes the acceptance is dropped by the client
+
     def run(goal: Any) -> Any:
+        assert known.wait(DEADLINE_S)
         for number in range(3):
             goal.publish_feedback(RunInstruction.Feedback(sequence=number, step=f"pick_up(mug-{number})", step_count=3))
         goal.abort()
@@ -193,6 +196,7 @@ def test_an_instruction_gives_feedback_and_an_outcome(graph: Graph) -> None:
         assert client.wait_for_server(DEADLINE_S)
         goal = graph.result(client.send_goal_async(RunInstruction.Goal(instruction="bring the mug"), hear))
         assert goal.accepted
+        known.set()
         result = graph.result(goal.get_result_async()).result
 
         assert last.wait(DEADLINE_S)
