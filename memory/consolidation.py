@@ -100,6 +100,12 @@ def sleep(draft: Draft, backend: Backend, now_ns: int, *, budget: int = BUDGET, 
     )
 
 
+def unslept(draft: Draft, backend: Backend) -> int:
+    """Entries of the log that no sleep has looked at, those of the last one among them."""
+    known = draft.tallies(_CURSORS[0]).get(_CURSORS[0])
+    return backend.last_sequence() - (known.sightings if known else 0)
+
+
 def waking_hours(draft: Draft) -> Activity:
     """The robot's, as far as sleep has written them down."""
     return Activity((e.valid_from_ns, e.valid_to_ns or e.valid_from_ns) for e in _awake(draft))
