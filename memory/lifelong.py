@@ -239,6 +239,11 @@ class LifelongMemory:
         self._awake = waking_hours(self._draft)
         return slept
 
+    @property
+    def unslept(self) -> int:
+        """Entries of the log that no sleep has looked at, those that the last one wrote among them."""
+        return unslept(self._draft, self.backend)
+
     def rest(self, now_ns: int, *, budget: int = BUDGET, deadline_s: float | None = None) -> Rested:
         """What there is to do while nobody waits: one part of sleep, vectors for what has none, and what was seen.
 
@@ -255,7 +260,7 @@ class LifelongMemory:
         slept = self.sleep(now_ns, budget=budget)
         progress = self.enrichment.work(budget, deadline_s) if self.enrichment else None
         unfamiliar = self.familiarity.follow(self.backend, budget)
-        return Rested(slept, progress, unslept(self._draft, self.backend), unfamiliar)
+        return Rested(slept, progress, self.unslept, unfamiliar)
 
     def commit(self, key: str = "") -> Receipt | None:
         """Write the step as one batch; None if there was nothing to write.

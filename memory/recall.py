@@ -178,7 +178,7 @@ def _recollection(
     record: Record, score: float, memory: str, beside: Beside, now_ns: int, stale_after_s: float
 ) -> Recollection:
     tally = beside.tallies.get(record.id)
-    last_ns = tally.last_seen_ns if tally else record.valid_from_ns
+    last_ns = max(record.valid_from_ns, tally.last_seen_ns if tally else 0)
     if record.valid_to_ns is not None:
         last_ns = min(last_ns, record.valid_to_ns)
     age_ns = max(0, now_ns - last_ns)

@@ -17,6 +17,7 @@ from pathlib import Path
 from brain_nodes.brain import Brain
 from brain_nodes.config import MEMORIES, BrainConfig
 from brain_nodes.prefrontal.grounding import Grounding
+from memory.encoders import load_encoder
 from memory.lifelong import LifelongMemory
 from sim.brains import AnyBrain
 from sim.environment import DAY_NS, FIRST_MORNING_NS, HouseholdEnvironment, SimClock
@@ -78,13 +79,33 @@ class RunConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """What a run leaves in its store, and what rest has not come to.
+
+    Attributes:
+        unslept: Log entries that no sleep has looked at, those of the last one among them.
+        unembedded: Records that the encoder has something to say of and has not; 0 without an encoder.
+    """
+
+    records: int
+    vectors: int
+    unslept: int
+    unembedded: int
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """What was played."""
+    """What was played.
+
+    Attributes:
+        left: The store at the end; None for an arm without memories.
+    """
 
     config: RunConfig
     results: tuple[EpisodeResult, ...]
     began_with: int
     limit_steps: int
+    left: Left | None = None
 
 
 def make_suite(config: RunConfig) -> Suite:
@@ -153,7 +174,8 @@ def play_run(config: RunConfig, suite: Suite, out: Path, progress: Progress) -> 
             progress(number, len(tasks), results[-1])
         if memory is not None:
             memory.export(out / "memory.jsonl")
-        return Run(config, tuple(results), memory.began_with if memory else 0, suite.limits.steps)
+        began_with = memory.began_with if memory else 0
+        return Run(config, tuple(results), began_with, suite.limits.steps, left_in(memory))
     finally:
         if memory is not None:
             memory.close()
@@ -170,17 +192,32 @@ def open_memory(config: RunConfig, url: str, clock: SimClock) -> LifelongMemory 
     """The memories of the arm over the store; None for an arm without any.
 
     Raises:
-        SuiteError: the URL names no store.
-        StoreError: it cannot be opened, or holds records and was not to be continued.
+        SuiteError: the URL names no store, or the encoder's name none.
+        StoreError: it cannot be opened, or holds records and was not to be continued, or the encoder is not installed.
     """
     if not config.memories:
         return None
+    name = config.brain.hippocampus.encoder
+    try:
+        encoder = load_encoder(name)
+    except ValueError as error:
+        raise SuiteError(f"encoder {name!r}: {error}") from error
     try:
         return LifelongMemory.open(
-            url, robot=config.brain.robot, memories=config.memories, clock=clock, continue_=config.continue_
-        )
+            url, robot=config.brain.robot, memories=config.memories, clock=clock, continue_=config.continue_,
+            encoder=encoder,
+        )  # fmt: skip
     except ValueError as error:
         raise SuiteError(f"store {url!r}: {error}") from error
+
+
+def left_in(memory: LifelongMemory | None) -> Left | None:
+    """What the run's store holds; None for an arm without memories."""
+    if memory is None:
+        return None
+    counts = memory.backend.counts()
+    unembedded = memory.enrichment.missing() if memory.enrichment else 0
+    return Left(counts.records, counts.vectors, memory.unslept, unembedded)
 
 
 def keep_apart(store: str, out: Path) -> None:

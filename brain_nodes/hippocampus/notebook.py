@@ -124,6 +124,11 @@ class Notebook:
                 scope, subject, value, success, self.now_ns, map_id=map_id, evidence=(self._session,)
             )
 
+    def used(self, ids: tuple[str, ...]) -> None:
+        """These records led to a success."""
+        if self.memory is not None:
+            self.memory.used(ids, self.now_ns)
+
     def episode(self, episode: Episode) -> None:
         """The attempt as a whole."""
         if self.memory and self.memory.episodic is not None:

@@ -58,10 +58,11 @@ def play_run_over_ros(config: RunConfig, suite: Suite, out: Path, progress: Prog
             results.append(runner.play_one(config, suite, task, session, clock, brain, out))
             progress(number, len(tasks), results[-1])
     memory = runner.open_memory(dataclasses.replace(config, continue_=True), url, clock)
+    left = runner.left_in(memory)
     if memory is not None:
         memory.export(out / "memory.jsonl")
         memory.close()
-    return Run(config, tuple(results), began_with, suite.limits.steps)
+    return Run(config, tuple(results), began_with, suite.limits.steps, left)
 
 
 def parameters_of(config: RunConfig, url: str) -> dict[str, dict[str, Any]]:

@@ -18,7 +18,8 @@ ROOMS = {r.id: r for r in (room("kitchen", (2.0, 0.0, 0.0)), room("bedroom", (8.
 
 
 def look(believed: Scene, *known: Record, label: str = "Mug", **more: object) -> tuple[Step, ...]:
-    return look_for(label, problem(believed, recall=FakeRecall(*known), **more))
+    look = look_for(label, problem(believed, recall=FakeRecall(*known), **more))
+    return look.steps if look else ()
 
 
 def places_in_order(believed: Scene, *known: Record, label: str = "Mug", limit: int = 50) -> list[str]:
