@@ -17,7 +17,7 @@ from pathlib import Path
 from brain_nodes.brain import Brain
 from brain_nodes.config import MEMORIES, BrainConfig
 from brain_nodes.prefrontal.grounding import Grounding
-from memory.encoders import load_encoder
+from memory.encoders import Encoder, load_encoder
 from memory.lifelong import LifelongMemory
 from sim.brains import AnyBrain
 from sim.environment import DAY_NS, FIRST_MORNING_NS, HouseholdEnvironment, SimClock
@@ -154,15 +154,16 @@ def play_run(config: RunConfig, suite: Suite, out: Path, progress: Progress) -> 
     """Play every task of the suite; the folder is prepared here, once a store that was asked for is open.
 
     Raises:
-        StoreError: the store cannot be opened, or holds records and was not to be continued.
+        StoreError: the store cannot be opened, or holds records and was not to be continued, or the encoder is not
+            installed.
         SuiteError: the folder cannot be used.
     """
-    clock = SimClock()
+    clock, encoder = SimClock(), encoder_of(config)
     keep_apart(config.store, out)
-    memory = open_memory(config, config.store, clock) if config.store else None
+    memory = open_memory(config, config.store, clock, encoder) if config.store else None
     try:
         prepare_folder(out)
-        memory = memory or open_memory(config, f"sqlite:///{(out / STORE).resolve()}", clock)
+        memory = memory or open_memory(config, f"sqlite:///{(out / STORE).resolve()}", clock, encoder)
         number_before = go_on_after(memory, clock)
         arm = in_lockstep(dataclasses.replace(config.brain, memories=config.memories))
         brain = Brain(arm, memory, Grounding.load()) if config.planner == "symbolic" else None
@@ -188,20 +189,29 @@ def in_lockstep(brain: BrainConfig) -> BrainConfig:
     return dataclasses.replace(brain, hippocampus=hippocampus)
 
 
-def open_memory(config: RunConfig, url: str, clock: SimClock) -> LifelongMemory | None:
+def encoder_of(config: RunConfig) -> Encoder | None:
+    """What the run finds by meaning with; None for an arm without memories, or without an encoder.
+
+    Raises:
+        SuiteError: no encoder has the name.
+        StoreError: it is not installed.
+    """
+    name = config.brain.hippocampus.encoder if config.memories else ""
+    try:
+        return load_encoder(name)
+    except ValueError as error:
+        raise SuiteError(f"encoder: {error}") from error
+
+
+def open_memory(config: RunConfig, url: str, clock: SimClock, encoder: Encoder | None = None) -> LifelongMemory | None:
     """The memories of the arm over the store; None for an arm without any.
 
     Raises:
-        SuiteError: the URL names no store, or the encoder's name none.
-        StoreError: it cannot be opened, or holds records and was not to be continued, or the encoder is not installed.
+        SuiteError: the URL names no store.
+        StoreError: it cannot be opened, or holds records and was not to be continued.
     """
     if not config.memories:
         return None
-    name = config.brain.hippocampus.encoder
-    try:
-        encoder = load_encoder(name)
-    except ValueError as error:
-        raise SuiteError(f"encoder {name!r}: {error}") from error
     try:
         return LifelongMemory.open(
             url, robot=config.brain.robot, memories=config.memories, clock=clock, continue_=config.continue_,

@@ -94,6 +94,14 @@ def test_habits_of_this_home_outweigh_what_homes_are_like():
     assert places_in_order(scene(HOME), lesson("Mug", "Sofa", successes=12))[0] == "Sofa"
 
 
+def test_a_look_names_the_lessons_that_speak_for_it():
+    believed = scene({"Fridge": (3.0, 0.0, 0.9), "Cabinet": (0.0, 3.0, 0.4)})
+    habit = lesson("Mug", "Cabinet", 9)
+    look = look_for("Mug", problem(believed, recall=FakeRecall(habit, lesson("Mug", "Fridge", 1))))
+
+    assert (look.name, look.grounds) == ("Cabinet", (habit.id,))
+
+
 def test_habits_of_another_class_say_nothing():
     assert places_in_order(scene(HOME), lesson("Egg", "Sofa", successes=12)) == places_in_order(scene(HOME))
 
