@@ -112,7 +112,7 @@ def test_a_recall_comes_back_equal_also_with_lines_that_are_known() -> None:
         for record in RECORDS
     )
     recall = r.Recall(status=r.Status.PARTIAL, recollections=found, missing=("semantic: late",), examined=9,
-                      notes=("found by words alone: no encoder",), nearest=THIRD)  # fmt: skip
+                      notes=("found by words alone: no encoder",), nearest=-1 / 3)  # fmt: skip
     write, read = mc.RecordWriter(), mc.RecordReader()
 
     answers = [mc.from_recall(over_the_wire(mc.to_recall(recall, RecallSrv.Response(), write)), read) for _ in range(2)]
