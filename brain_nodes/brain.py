@@ -24,6 +24,7 @@ from brain_nodes.prefrontal.symbolic_planner import SymbolicPlanner
 from brain_nodes.thalamus.thalamus import Thalamus
 from memory.lifelong import LifelongMemory
 from memory.records import Action, Episode, Hold, Observation, Percepts, Plan, StepResult
+from memory.rest import Rested
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Brain:
         self.trip: Trip | None = None
         self._episode: Episode | None = None
         self._log: list[str] = []
+        self.rested: Rested | None = None
 
     def begin(self, instruction: str, body: Body, session: str) -> None:
         """Start an episode on a body; session names it, and so the ids of everything it leaves in memory."""
@@ -78,7 +80,7 @@ class Brain:
         return self._done(percepts, result, self.brainstem.gate(action, observation))
 
     def end(self, stamp_ns: int) -> Episode:
-        """Close the episode: what was tried, what came of it, kept as a memory."""
+        """Close the episode: what was tried, what came of it, kept as a memory; then rest a little."""
         assert self._episode is not None, "end() without begin()"
         goal = self.plan.goal
         episode = replace(
@@ -86,7 +88,8 @@ class Brain:
             reason=self.plan.reason or "LIMIT", succeeded=self.plan.reason == "GOAL_BELIEVED",
         )  # fmt: skip
         wanted = tuple(v.label for v in goal.variables) if goal else ()
-        self.hippocampus.end(stamp_ns, episode, wanted)
+        self.hippocampus.end(stamp_ns, episode, wanted, self.prefrontal.rested_on)
+        self.rested = self.hippocampus.rest(stamp_ns)
         return episode
 
     def _done(self, percepts: Percepts, result: StepResult | None, action: Action) -> Action:

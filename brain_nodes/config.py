@@ -37,6 +37,10 @@ class HippocampusConfig:
     recall_record_budget: int = _told(
         0, "Most records a memory examines for a cue, in place of the deadline; 0 = none."
     )
+    encoder: str = _told("", "Finds by meaning, such as minilm-l6-v2-int8; empty = by words alone.")
+    rest_records: int = _told(
+        256, "Records that sleep and the encoder each look at in one part of rest, between episodes; 0 = no rest."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ ARGUMENTS = {
     "use_respawn": ("false", "Start a process again when it ends."),
     "log_level": ("info", "debug, info, warn, error or fatal."),
     "store": ("", "URL of the hippocampus's store; empty = as in params_file."),
+    "encoder": ("", "What finds by meaning, such as minilm-l6-v2-int8; empty = as in params_file."),
     "body": ("", "Name of the body's node; empty = as in params_file."),
     "lockstep": ("false", "Answer each observation by its number, for simulation and replay."),
     **{name: ("", f"package/executable of the {name}; empty = in the shared process.") for name in SHARED},
@@ -58,7 +59,8 @@ def _process(what, executable, told, name=None, arguments=()):
     params_file = told["params_file"] or os.path.join(
         get_package_share_directory(PACKAGE), "launch", "params", "brain.yaml"
     )
-    files = [params_file, *_file("hippocampus", "store", told["store"]), *_file("prefrontal", "body", told["body"])]
+    given = (("hippocampus", "store"), ("hippocampus", "encoder"), ("prefrontal", "body"))
+    files = [params_file, *(file for node, name in given for file in _file(node, name, told[name]))]
     flags = {flag: told[flag].lower() == "true" for flag in ("use_sim_time", "autostart", "lockstep")}
     return Node(
         package=package,

@@ -36,6 +36,7 @@ AWAKE = "awake"  # name of the event that says when the robot was
 SUMMARY = "summary"  # ids of summaries begin with it
 _CURSORS = ("sleep:awake", "sleep:summaries")  # tallies whose sightings say up to which sequence it was done
 _DAY_NS = 24 * 3600 * 1_000_000_000
+_Kind = tuple[int, str, str, tuple[str, ...]]  # day, name, place and subjects
 _KEPT_AS_IT_IS = frozenset({AWAKE, "undone"})
 
 
@@ -98,6 +99,12 @@ def sleep(draft: Draft, backend: Backend, now_ns: int, *, budget: int = BUDGET, 
         progress=upto / last if last else 1.0,
         done=not (closed or len(awake) == budget or len(page) == budget),
     )
+
+
+def unslept(draft: Draft, backend: Backend) -> int:
+    """Entries of the log that no sleep has looked at, those of the last one among them."""
+    known = draft.tallies(_CURSORS[0]).get(_CURSORS[0])
+    return backend.last_sequence() - (known.sightings if known else 0)
 
 
 def waking_hours(draft: Draft) -> Activity:
@@ -182,11 +189,15 @@ def _mergeable(page: Iterable[Record]) -> list[Event]:
 
 def _groups(draft: Draft, events: Sequence[Event]) -> Iterable[list[Event]]:
     """Events of one day, name, place and subjects that say nearly the same, at least two and at most MEMBERS each."""
-    kinds: dict[tuple[int, str, str, tuple[str, ...]], list[Event]] = defaultdict(list)
+    kinds: dict[_Kind, list[Event]] = defaultdict(list)
     for event in events:
-        kinds[event.valid_from_ns // _DAY_NS, event.name, event.place_id, event.subjects].append(event)
-    for (day, name, place_id, subjects), fresh in kinds.items():
-        old = (e for e in _summaries(draft, day, name, place_id) if e.subjects == subjects)
+        kinds[_kind_of(event)].append(event)
+    made: dict[_Kind, list[Event]] = defaultdict(list)
+    for day in dict.fromkeys(kind[0] for kind in kinds):  # once a day: a day is walked to find them
+        for event in _summaries(draft, day):
+            made[_kind_of(event)].append(event)
+    for kind, fresh in kinds.items():
+        old = made[kind]
         same = list({event.id: event for event in (*old, *fresh)}.values())
         while same:
             most = max(same, key=_words)
@@ -197,15 +208,18 @@ def _groups(draft: Draft, events: Sequence[Event]) -> Iterable[list[Event]]:
             yield from (part for part in parts if len(part) > 1)
 
 
-def _summaries(draft: Draft, day: int, name: str, place_id: str) -> list[Event]:
+def _kind_of(event: Event) -> _Kind:
+    return (event.valid_from_ns // _DAY_NS, event.name, event.place_id, event.subjects)
+
+
+def _summaries(draft: Draft, day: int) -> list[Event]:
     """Those that were made of the day before."""
     asked = Query(
         robot=draft.robot,
         kinds=(Event.kind,),
-        equals=(("name", name), ("place_id", place_id), ("source", Source.REFLECTED.value)),
+        equals=(("source", Source.REFLECTED.value),),
         since_ns=day * _DAY_NS,
         until_ns=(day + 1) * _DAY_NS,
-        limit=MEMBERS,
     )
     found = _mergeable(draft.find(asked).records)
     return [event for event in found if _is_summary(event) and event.valid_from_ns >= day * _DAY_NS]

@@ -13,14 +13,15 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 from memory.embedding import pack, unpack
-from memory.errors import StoreCorrupt, StoreUnavailable
+from memory.errors import StoreCorrupt, StoreError, StoreUnavailable
 from memory.query import words
-from memory.records import PREDICATES, Episode, Event, Instance, Lesson, Place, Record, Relation
+from memory.records import PREDICATES, Cue, Episode, Event, Instance, Lesson, Place, Record, Relation
 
 LETTERS_READ = 4000  # of one text; the model itself reads TOKENS_READ
 TOKENS_READ = 256
@@ -159,6 +160,37 @@ def embed(encoder: Encoder, texts: Sequence[str]) -> list[bytes]:
     except Exception as error:  # the rim of foreign code: it ends as a sentence, and the raw records stay as they are
         raise StoreUnavailable(f"encoder {encoder.id}: {type(error).__name__}: {error}") from error
     return vectors
+
+
+def meant(encoder: Encoder | None, cue: Cue) -> tuple[Cue, tuple[str, ...]]:
+    """The cue with a vector, if its text can be given one; else why it is looked for by words alone."""
+    if cue.vector or not cue.text.strip():
+        return cue, ()
+    if encoder is None:
+        return cue, ("found by words alone: no encoder",)
+    try:
+        (vector,) = embed(encoder, (cue.text,))
+    except StoreError as error:
+        return cue, (f"found by words alone: {error}",)
+    return replace(cue, vector=vector, encoder=encoder.id), ()
+
+
+def none_below(encoder: Encoder | None, cue: Cue) -> float:
+    """From which cosine on a record is about the cue: the encoder's word, for a vector of its own space."""
+    return encoder.none_below if encoder is not None and cue.encoder == encoder.id else -1.0
+
+
+def load_encoder(name: str) -> Encoder | None:
+    """The encoder of a name, tried out; for a start that must fail rather than find by words alone later.
+
+    Raises:
+        ValueError: no encoder has this name.
+        StoreError: what it needs is not installed, or not what it should be; the sentence says what to install.
+    """
+    encoder = open_encoder(name)
+    if encoder is not None:
+        embed(encoder, ("mug",))
+    return encoder
 
 
 def open_encoder(name: str) -> Encoder | None:

@@ -82,6 +82,14 @@ class Enrichment:
         """Log entries not looked through yet, and records that wait for another try."""
         return max(0, self._backend.last_sequence() - self._looked_through) + len(self._waiting)
 
+    def missing(self) -> int:
+        """Records that should have a vector of this encoder and have none, counted by reading the whole log."""
+        return sum(1 for record in self._backend.changes() if self._needs(record))
+
+    def forget(self) -> None:
+        """Keep no sentence in mind: some of them speak of what was just erased."""
+        self._known.clear()
+
     def work(self, budget_records: int = 256, deadline_s: float | None = None) -> Progress:
         """Look at no more records than that, and begin none after the deadline.
 

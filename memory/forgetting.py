@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How much of a record is left after a while without use: it ranks lower, and is never gone.
 
-Neighbours: recall.py weighs ranks with `rank_weight`; consolidation.py keeps the robot's waking hours, which time is
+Neighbours: recall.py weighs scores with `rank_weight`; consolidation.py keeps the robot's waking hours, which time is
 counted in; `LifelongMemory.used` counts what helped.
 Rules of the file: pure functions; retention and tier are derived when asked and stored nowhere; nothing here deletes.
 """
@@ -18,7 +18,7 @@ from itertools import accumulate
 from memory.records import Record, Tally
 
 STRENGTH_S = 24 * 3600.0  # waking time after which a record that nobody used and nobody saw again keeps 1/e
-FLOOR = 0.5  # weight of what is wholly forgotten: another with the same rank comes first, one far below does not
+FLOOR = 0.9  # weight of what is wholly forgotten: by reciprocal rank the first falls to the seventh place at most
 WARM_BELOW = 0.5
 COLD_BELOW = 0.05
 

@@ -18,13 +18,13 @@ from types import TracebackType
 from memory import serialization
 from memory.backend import Backend, Clock, Receipt, digest_of
 from memory.blobs import BUDGET_BYTES, Blobs
-from memory.consolidation import BUDGET, KEEP_S, Slept, sleep, waking_hours
+from memory.consolidation import BUDGET, KEEP_S, Slept, sleep, unslept, waking_hours
 from memory.draft import Draft, Follow
-from memory.encoders import Encoder, embed
+from memory.encoders import Encoder, meant, none_below
 from memory.enrichment import Enrichment
 from memory.episodic import EpisodicMemory
 from memory.erasure import Erasure, Region, forget
-from memory.errors import StoreError, StoreNotEmpty
+from memory.errors import StoreNotEmpty
 from memory.familiarity import Familiarity
 from memory.following import open_memory
 from memory.forgetting import Activity
@@ -36,6 +36,7 @@ from memory.quarantine import Quarantine
 from memory.recall import recall
 from memory.records import Cue, Episode, Event, Instance, Lesson, Place, Positioned, Recall, Record, Relation, Tally
 from memory.registry import open_backend, quarantine_of
+from memory.rest import Rested
 from memory.searching import Memory, Shared
 from memory.semantic import SemanticMemory
 from memory.spatial import SpatialMemory
@@ -103,6 +104,7 @@ class LifelongMemory:
         self.familiarity = Familiarity(robot)
         self.enrichment = Enrichment(backend, encoder, tell=self.familiarity.take) if encoder else None
         self._surroundings = Surroundings(self._draft)
+        self._awake = waking_hours(self._draft)  # recall has no time to ask for them
         self.spatial = SpatialMemory(self._draft) if "spatial" in memories else None
         self.temporal = TemporalMemory(self._draft) if "temporal" in memories else None
         self.episodic = EpisodicMemory(self._draft) if "episodic" in memories else None
@@ -160,15 +162,15 @@ class LifelongMemory:
         """
         every: tuple[Memory | None, ...] = (self.spatial, self.temporal, self.episodic, self.semantic, *self.others)
         memories = [memory for memory in every if memory is not None]
-        meant, notes = self._meant(cue)
-        same_space = self.encoder is not None and meant.encoder == self.encoder.id
+        asked, notes = meant(self.encoder, cue)
         answer = recall(
             memories,
-            meant,
+            asked,
             now_ns,
-            none_below=self.encoder.none_below if self.encoder and same_space else -1.0,
+            none_below=none_below(self.encoder, asked),
             surroundings=self._surroundings,
-            shared=self._shared(meant),
+            activity=self._awake,
+            shared=self._shared(asked),
             executor=executor,
         )
         return replace(answer, notes=(*notes, *answer.notes))
@@ -181,18 +183,6 @@ class LifelongMemory:
         kinds = (kind for name in MEMORIES if getattr(self, name) is not None for kind in _KINDS[name])
         return Shared([kind for kind in kinds if not cue.kinds or kind in cue.kinds])
 
-    def _meant(self, cue: Cue) -> tuple[Cue, tuple[str, ...]]:
-        """The cue with a vector, if its text can be given one; else why it is looked for by words alone."""
-        if cue.vector or not cue.text.strip():
-            return cue, ()
-        if self.encoder is None:
-            return cue, ("found by words alone: no encoder",)
-        try:
-            (vector,) = embed(self.encoder, (cue.text,))
-        except StoreError as error:
-            return cue, (f"found by words alone: {error}",)
-        return replace(cue, vector=vector, encoder=self.encoder.id), ()
-
     def as_of(self, valid_ns: int, recorded_ns: int | None = None) -> AsOf:
         """The memories at a past moment: what was true at valid_ns, as it was believed at recorded_ns (None = now).
 
@@ -200,7 +190,15 @@ class LifelongMemory:
         ...     memory.as_of(3).spatial.instances("map-0")
         []
         """
-        return AsOf(self.backend, self._draft, valid_ns, recorded_ns, self._memories)
+        return AsOf(
+            self.backend,
+            self._draft,
+            valid_ns,
+            recorded_ns,
+            self._memories,
+            encoder=self.encoder,
+            activity=self._awake,
+        )
 
     def explain(self, record_id: str, *, depth: int = DEPTH) -> Explanation:
         """Why it is believed: every version with its stamps, what they rest on, what closed them."""
@@ -234,7 +232,7 @@ class LifelongMemory:
 
     def waking_hours(self) -> Activity:
         """When the robot was awake, as far as `sleep` has written it down: what forgetting counts time in."""
-        return waking_hours(self._draft)
+        return self._awake
 
     def sleep(self, now_ns: int, *, budget: int = BUDGET, keep_s: float = KEEP_S) -> Slept:
         """One bounded part of consolidation, committed at once; call again until it is done (consolidation.py).
@@ -243,7 +241,32 @@ class LifelongMemory:
             ValueError: a step is staged; commit or discard it first.
         """
         self._need_committed("sleep")
-        return sleep(self._draft, self.backend, now_ns, budget=budget, keep_s=keep_s)
+        slept = sleep(self._draft, self.backend, now_ns, budget=budget, keep_s=keep_s)
+        self._awake = waking_hours(self._draft)
+        return slept
+
+    @property
+    def unslept(self) -> int:
+        """Entries of the log that no sleep has looked at, those that the last one wrote among them."""
+        return unslept(self._draft, self.backend)
+
+    def rest(self, now_ns: int, *, budget: int = BUDGET, deadline_s: float | None = None) -> Rested:
+        """What there is to do while nobody waits: one part of sleep, vectors for what has none, and what was seen.
+
+        Each is a transaction of its own, so it may be killed anywhere.
+
+        Args:
+            budget: Records that each of them looks at.
+            deadline_s: No further vectors are made after it; None = by the budget alone, so that a run repeats.
+
+        Raises:
+            ValueError: a step is staged; commit or discard it first.
+            StoreError: the store cannot be read or written now; what was done stays, the rest comes again.
+        """
+        slept = self.sleep(now_ns, budget=budget)
+        progress = self.enrichment.work(budget, deadline_s) if self.enrichment else None
+        unfamiliar = self.familiarity.follow(self.backend, budget)
+        return Rested(slept, progress, self.unslept, unfamiliar)
 
     def commit(self, key: str = "") -> Receipt | None:
         """Write the step as one batch; None if there was nothing to write.
@@ -279,9 +302,15 @@ class LifelongMemory:
             RejectedInput: the token is not for this erasure as the store stands now; nothing is erased.
         """
         self._need_committed("forget")
-        return forget(
+        erasure = forget(
             self._draft, self.backend, self.pictures.blobs, person=person, region=region, instance=instance, token=token
         )
+        if erasure.rows:
+            self.familiarity.follow(self.backend, 0)
+            self._awake = waking_hours(self._draft)
+            if self.enrichment:
+                self.enrichment.forget()
+        return erasure
 
     def discard(self) -> None:
         """Drop what the step has staged."""

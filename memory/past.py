@@ -14,13 +14,16 @@ from typing import NoReturn
 
 from memory.backend import Backend, Found, Retirement
 from memory.draft import Draft
+from memory.encoders import Encoder, meant, none_below
 from memory.episodic import EpisodicMemory
+from memory.forgetting import ALWAYS, Activity
 from memory.query import FOREVER_NS, Query
 from memory.recall import recall
 from memory.records import Cue, Recall, Record, Relation, Tally
 from memory.searching import Memory
 from memory.semantic import SemanticMemory
 from memory.spatial import SpatialMemory
+from memory.surroundings import Surroundings
 from memory.temporal import TemporalMemory
 
 
@@ -32,26 +35,48 @@ class AsOf:
         valid_ns: The moment of the world that is asked about.
         recorded_ns: The moment of the store: what was believed then; None = what is believed now.
         memories: Which of the four exist.
+        encoder: Finds by meaning what cues say in words; None = by words alone.
+        activity: The hours in which the robot forgets.
 
     Attributes:
         spatial, temporal, episodic, semantic: To be asked as ever; every write is refused with ValueError.
     """
 
     def __init__(
-        self, backend: Backend, present: Draft, valid_ns: int, recorded_ns: int | None, memories: Collection[str]
+        self,
+        backend: Backend,
+        present: Draft,
+        valid_ns: int,
+        recorded_ns: int | None,
+        memories: Collection[str],
+        *,
+        encoder: Encoder | None = None,
+        activity: Activity = ALWAYS,
     ) -> None:
         self.valid_ns = valid_ns
         self.recorded_ns = recorded_ns
+        self._encoder = encoder
+        self._activity = activity
         past = _Past(backend, present, valid_ns, recorded_ns)
+        self._surroundings = Surroundings(past)
         self.spatial = SpatialMemory(past) if "spatial" in memories else None
         self.temporal = TemporalMemory(past) if "temporal" in memories else None
         self.episodic = EpisodicMemory(past) if "episodic" in memories else None
         self.semantic = SemanticMemory(past) if "semantic" in memories else None
 
     def recall(self, cue: Cue) -> Recall:
-        """What was known of the cue; ages count from the moment that is asked about."""
+        """What was known of the cue, who contradicted it then, and how far it was forgotten; ages count from then."""
         every: tuple[Memory | None, ...] = (self.spatial, self.temporal, self.episodic, self.semantic)
-        return recall([memory for memory in every if memory is not None], cue, self.valid_ns)
+        asked, notes = meant(self._encoder, cue)
+        answer = recall(
+            [memory for memory in every if memory is not None],
+            asked,
+            self.valid_ns,
+            none_below=none_below(self._encoder, asked),
+            surroundings=self._surroundings,
+            activity=self._activity,
+        )
+        return replace(answer, notes=(*notes, *answer.notes))
 
 
 class _Past(Draft):

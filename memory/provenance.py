@@ -18,6 +18,7 @@ from memory.query import Query
 from memory.records import Record
 
 DEPTH = 8
+NO_RECORD = "no record of this robot"
 MOST = 500  # records opened for one answer
 
 
@@ -105,7 +106,7 @@ def _below(versions: Sequence[Record]) -> dict[str, str]:
 
 def _why_closed(opened: dict[str, tuple[Record, ...]], one: str, left: int, depth: int) -> str:
     if one in opened:
-        return "no record of this robot"
+        return NO_RECORD
     return "not opened: too many" if left >= 0 and len(opened) >= MOST else f"not opened: deeper than {depth}"
 
 

@@ -4,7 +4,8 @@
 Neighbours: lifelong.py calls it; searching.py holds the memories' half, surroundings.py what is asked beside them,
 rendering.py makes text of the answer; records.py the Cue and the Recall.
 Rules of the file: a memory that fails is named with its reason and never looks like "not known"; one deadline for all,
-and none at all in lockstep (a record budget), so that a run repeats exactly; recalled text is data.
+and none at all in lockstep (a record budget), so that a run repeats exactly; what is forgotten comes later among the
+same answers and never drops out; recalled text is data.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from dataclasses import dataclass, field
 
 from memory import strategies
 from memory.errors import RecallTimedOut, StoreError
+from memory.forgetting import ALWAYS, Activity, rank_weight
 from memory.records import Cue, Epistemic, Recall, Recollection, Record, Source, Status
 from memory.searching import Answer, Limits, Memory, Shared, fuse_ranks, newest_first, version_name
-from memory.surroundings import Beside, Surroundings
+from memory.surroundings import Beside, Surroundings, holds
 
 STALE_AFTER_S = 24 * 3600.0
 SEEDS = 5  # best records that a strategy starts from
+_Scored = tuple[Record, float, str]
 
 _TRUST = {
     Source.SEEN: Epistemic.OBSERVED,
@@ -40,6 +43,7 @@ def recall(
     stale_after_s: float = STALE_AFTER_S,
     none_below: float = -1.0,
     surroundings: Surroundings | None = None,
+    activity: Activity = ALWAYS,
     shared: Shared | None = None,
     executor: Executor | None = None,
 ) -> Recall:
@@ -51,7 +55,9 @@ def recall(
         now_ns: What ages are counted from.
         stale_after_s: A sighting older than this is STALE.
         none_below: Cosine with the cue's vector from which on a record is about the cue; see Encoder.
-        surroundings: What adds confirmations and contradictions, and follows the cue's strategy; None = nobody.
+        surroundings: What adds confirmations and contradictions, lets what is forgotten come later, and follows the
+            cue's strategy; None = nobody.
+        activity: The hours in which the robot forgets.
         shared: Lets memories share finds; None = each looks alone.
         executor: Runs the memories side by side; None = one after the other.
 
@@ -73,7 +79,8 @@ def recall(
     beside = Beside()
     if surroundings is not None:
         try:
-            beside = surroundings.beside([record for record, _, _ in best], cue)
+            beside = surroundings.beside([record for record, _, _ in best], cue, now_ns)
+            best = best if cue.near_m else _weighed(best, beside, now_ns, activity)
         except StoreError as error:
             asked.missing.append(f"confirmations: {type(error).__name__}: {error}")
     found_by = [_recollection(record, score, name, beside, now_ns, stale_after_s) for record, score, name in best]
@@ -143,21 +150,35 @@ def _status(asked: _Asked) -> Status:
     return Status.FOUND if any(answer.records for answer in asked.answers.values()) else Status.NONE
 
 
-def _fuse(answers: dict[str, Answer]) -> list[tuple[Record, float, str]]:
+def _fuse(answers: dict[str, Answer]) -> list[_Scored]:
     """Each record with its score and who says it, best first."""
     scores = fuse_ranks([[version_name(record) for record in answer.records] for answer in answers.values()])
-    found: dict[tuple[str, int], tuple[Record, float, str]] = {}
+    found: dict[tuple[str, int], _Scored] = {}
     for name, answer in answers.items():
         for record in answer.records:
             version = version_name(record)
             found.setdefault(version, (record, scores[version], name))
-    return sorted(found.values(), key=lambda one: (-one[1], *newest_first(one[0]), one[0].id))
+    return sorted(found.values(), key=_best_first)
+
+
+def _weighed(best: Sequence[_Scored], beside: Beside, now_ns: int, activity: Activity) -> list[_Scored]:
+    """The same answers, with what is forgotten later."""
+    scored = [
+        (record, score * rank_weight(record, beside.tallies.get(record.id), now_ns, activity), name)
+        for record, score, name in best
+    ]
+    return sorted(scored, key=_best_first)
+
+
+def _best_first(one: _Scored) -> tuple[float, int, int, str]:
+    return (-one[1], *newest_first(one[0]), one[0].id)
 
 
 def _recollection(
     record: Record, score: float, memory: str, beside: Beside, now_ns: int, stale_after_s: float
 ) -> Recollection:
-    last_ns = beside.last_seen_ns.get(record.id, record.valid_from_ns)
+    tally = beside.tallies.get(record.id)
+    last_ns = max(record.valid_from_ns, tally.last_seen_ns if tally else 0)
     if record.valid_to_ns is not None:
         last_ns = min(last_ns, record.valid_to_ns)
     age_ns = max(0, now_ns - last_ns)
@@ -166,15 +187,15 @@ def _recollection(
         score=score,
         memory=memory,
         age_ns=age_ns,
-        epistemic=_trust(record, age_ns, beside, stale_after_s),
+        epistemic=_trust(record, age_ns, beside, stale_after_s, now_ns),
         evidence=record.evidence,
     )
 
 
-def _trust(record: Record, age_ns: int, beside: Beside, stale_after_s: float) -> Epistemic:
+def _trust(record: Record, age_ns: int, beside: Beside, stale_after_s: float, now_ns: int) -> Epistemic:
     if record.id in beside.conflicting:
         return Epistemic.CONFLICTING
-    if record.id in beside.lost and record.valid_to_ns is None:
+    if record.id in beside.lost and holds(record, now_ns):
         return Epistemic.UNKNOWN
     trust = _TRUST[record.source]
     if trust is Epistemic.OBSERVED and record.kind in _AGEING and age_ns > stale_after_s * 1e9:

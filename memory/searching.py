@@ -201,7 +201,9 @@ class Search:
         if not self._cue.vector:
             return [], (), False
         try:
-            asked = replace(query, vector=self._cue.vector, encoder=self._cue.encoder)
+            # In lockstep an index that is still being built must not show in the answer.
+            exact = bool(self._limits.record_budget)
+            asked = replace(query, vector=self._cue.vector, encoder=self._cue.encoder, exact=exact)
             near, cosines = self._kept(asked, keep)
         except EncoderMismatch as error:
             self._notes[f"found by words alone: {error}"] = None

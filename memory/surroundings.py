@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from memory.draft import Draft
 from memory.query import FOREVER_NS
-from memory.records import PREDICATES, RECORD_KINDS, Cue, Event, Instance, Lesson, Record, Relation
+from memory.records import PREDICATES, RECORD_KINDS, Cue, Event, Instance, Lesson, Record, Relation, Tally
 from memory.searching import Answer, Limits, fuse_records, query_of
 from memory.strategies import WALKED, Graph, Reached, walk
 from memory.timeline import is_functional, state_of
@@ -26,12 +26,12 @@ _FUNCTIONAL = tuple(name for name, predicate in PREDICATES.items() if predicate.
 @dataclass(frozen=True, slots=True)
 class Beside:
     """Attributes:
-    last_seen_ns: When records were last confirmed, where that is counted.
+    tallies: Of each record that is counted: when it was last confirmed, and how often it was of use.
     conflicting: Ids of facts that another open claim contradicts.
     lost: Ids of things that were looked for where they are believed to be, in vain: where they are is not known.
     """
 
-    last_seen_ns: Mapping[str, int] = field(default_factory=dict)
+    tallies: Mapping[str, Tally] = field(default_factory=dict)
     conflicting: frozenset[str] = frozenset()
     lost: frozenset[str] = frozenset()
 
@@ -42,18 +42,18 @@ class Surroundings:
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
 
-    def beside(self, records: Sequence[Record], cue: Cue) -> Beside:
+    def beside(self, records: Sequence[Record], cue: Cue, now_ns: int) -> Beside:
         """What to say with these records: one look at the tallies, one at the claims about the same subjects."""
         if not records:
             return Beside()
         tallies = self._draft.tallies(*dict.fromkeys(record.id for record in records))
-        facts = [r for r in records if isinstance(r, Relation) and r.valid_to_ns is None and is_functional(r.predicate)]
+        facts = [r for r in records if isinstance(r, Relation) and holds(r, now_ns) and is_functional(r.predicate)]
         things = [record.id for record in records if isinstance(record, Instance)]
         subjects = tuple(dict.fromkeys((*(fact.subject for fact in facts), *things)))
         claims = self._claims(subjects, cue.as_of_recorded_ns) if subjects else {}
         presence = {one: state_of(claims.get((one, "presence"), ())) for one in things}
         return Beside(
-            {one: tally.last_seen_ns for one, tally in tallies.items()},
+            tallies,
             frozenset(
                 f.id for f in facts if any(c.object != f.object for c in claims.get((f.subject, f.predicate), ()))
             ),
@@ -113,6 +113,11 @@ class Surroundings:
         ):
             claims.setdefault((claim.subject, claim.predicate), []).append(claim)
         return claims
+
+
+def holds(record: Record, now_ns: int) -> bool:
+    """Has it not ended yet?"""
+    return record.valid_to_ns is None or record.valid_to_ns > now_ns
 
 
 def _names_in(record: Record) -> tuple[str, ...]:

@@ -20,6 +20,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from brain_nodes.config import BrainConfig, HippocampusConfig
+from memory.encoders import ENCODERS
 from sim.bench_data import SUBSETS
 from sim.errors import SuiteError
 from sim.report import write_report
@@ -80,6 +82,9 @@ def run(
     against: Annotated[str, typer.Option(help="Play this memory arm too, and compare episode by episode.")] = "",
     store: Annotated[str, typer.Option(help="Store URL; by default a fresh SQLite file in the run folder.")] = "",
     continue_: Annotated[bool, typer.Option("--continue", help="Go on with a store that holds records.")] = False,
+    encoder: Annotated[
+        str, typer.Option(help=f"Find by meaning too: {', '.join(n for n in ENCODERS if 'hash' not in n)}.")
+    ] = "",
     ros: Annotated[bool, typer.Option("--ros", help="The regions as ROS 2 nodes, in processes of their own.")] = False,
     seed: Annotated[int, typer.Option(help="Chooses homes, tasks and nights.")] = 0,
     out: Annotated[Path, typer.Option(help="Run folder.")] = Path("runs/latest"),
@@ -90,6 +95,7 @@ def run(
     config = RunConfig(
         suite=suite, data=data, subset=subset, episodes=episodes, mode=mode, memory=memory, planner=planner,
         store=store, continue_=continue_, seed=seed,
+        brain=BrainConfig(hippocampus=HippocampusConfig(encoder=encoder)),
     )  # fmt: skip
     arms = [config]
     if against:

@@ -51,6 +51,8 @@ def as_object(run: Run, seconds: float) -> dict[str, Any]:
         "by_day": {str(day): _part(part) for day, part in by_day(run.results).items()},
         "reasons": dict(summary.reasons),
         "began_with": run.began_with,
+        "left": dataclasses.asdict(run.left) if run.left else None,
+        "encoder": run.config.brain.hippocampus.encoder if run.config.memories else "",
         "seed": run.config.seed,
         "config_hash": config_hash(run),
         "versions": versions(),

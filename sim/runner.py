@@ -17,6 +17,7 @@ from pathlib import Path
 from brain_nodes.brain import Brain
 from brain_nodes.config import MEMORIES, BrainConfig, unknown_memories
 from brain_nodes.prefrontal.grounding import Grounding
+from memory.encoders import Encoder, load_encoder
 from memory.lifelong import LifelongMemory
 from sim.brains import AnyBrain
 from sim.environment import DAY_NS, FIRST_MORNING_NS, HouseholdEnvironment, SimClock
@@ -82,13 +83,33 @@ class RunConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """What a run leaves in its store, and what rest has not come to.
+
+    Attributes:
+        unslept: Log entries that no sleep has looked at, those of the last one among them.
+        unembedded: Records that the encoder has something to say of and has not; 0 without an encoder.
+    """
+
+    records: int
+    vectors: int
+    unslept: int
+    unembedded: int
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """What was played."""
+    """What was played.
+
+    Attributes:
+        left: The store at the end; None for an arm without memories.
+    """
 
     config: RunConfig
     results: tuple[EpisodeResult, ...]
     began_with: int
     limit_steps: int
+    left: Left | None = None
 
 
 def make_suite(config: RunConfig) -> Suite:
@@ -137,15 +158,16 @@ def play_run(config: RunConfig, suite: Suite, out: Path, progress: Progress) -> 
     """Play every task of the suite; the folder is prepared here, once a store that was asked for is open.
 
     Raises:
-        StoreError: the store cannot be opened, or holds records and was not to be continued.
+        StoreError: the store cannot be opened, or holds records and was not to be continued, or the encoder is not
+            installed.
         SuiteError: the folder cannot be used.
     """
-    clock = SimClock()
+    clock, encoder = SimClock(), encoder_of(config)
     keep_apart(config.store, out)
-    memory = open_memory(config, config.store, clock) if config.store else None
+    memory = open_memory(config, config.store, clock, encoder) if config.store else None
     try:
         prepare_folder(out)
-        memory = memory or open_memory(config, f"sqlite:///{(out / STORE).resolve()}", clock)
+        memory = memory or open_memory(config, f"sqlite:///{(out / STORE).resolve()}", clock, encoder)
         number_before = go_on_after(memory, clock)
         arm = in_lockstep(dataclasses.replace(config.brain, memories=config.memories))
         brain = Brain(arm, memory, Grounding.load()) if config.planner == "symbolic" else None
@@ -157,7 +179,8 @@ def play_run(config: RunConfig, suite: Suite, out: Path, progress: Progress) -> 
             progress(number, len(tasks), results[-1])
         if memory is not None:
             memory.export(out / "memory.jsonl")
-        return Run(config, tuple(results), memory.began_with if memory else 0, suite.limits.steps)
+        began_with = memory.began_with if memory else 0
+        return Run(config, tuple(results), began_with, suite.limits.steps, left_in(memory))
     finally:
         if memory is not None:
             memory.close()
@@ -170,7 +193,21 @@ def in_lockstep(brain: BrainConfig) -> BrainConfig:
     return dataclasses.replace(brain, hippocampus=hippocampus)
 
 
-def open_memory(config: RunConfig, url: str, clock: SimClock) -> LifelongMemory | None:
+def encoder_of(config: RunConfig) -> Encoder | None:
+    """What the run finds by meaning with; None for an arm without memories, or without an encoder.
+
+    Raises:
+        SuiteError: no encoder has the name.
+        StoreError: it is not installed.
+    """
+    name = config.brain.hippocampus.encoder if config.memories else ""
+    try:
+        return load_encoder(name)
+    except ValueError as error:
+        raise SuiteError(f"encoder: {error}") from error
+
+
+def open_memory(config: RunConfig, url: str, clock: SimClock, encoder: Encoder | None = None) -> LifelongMemory | None:
     """The memories of the arm over the store; None for an arm without any.
 
     Raises:
@@ -181,10 +218,20 @@ def open_memory(config: RunConfig, url: str, clock: SimClock) -> LifelongMemory 
         return None
     try:
         return LifelongMemory.open(
-            url, robot=config.brain.robot, memories=config.memories, clock=clock, continue_=config.continue_
-        )
+            url, robot=config.brain.robot, memories=config.memories, clock=clock, continue_=config.continue_,
+            encoder=encoder,
+        )  # fmt: skip
     except ValueError as error:
         raise SuiteError(f"store {url!r}: {error}") from error
+
+
+def left_in(memory: LifelongMemory | None) -> Left | None:
+    """What the run's store holds; None for an arm without memories."""
+    if memory is None:
+        return None
+    counts = memory.backend.counts()
+    unembedded = memory.enrichment.missing() if memory.enrichment else 0
+    return Left(counts.records, counts.vectors, memory.unslept, unembedded)
 
 
 def keep_apart(store: str, out: Path) -> None:

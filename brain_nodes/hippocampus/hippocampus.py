@@ -10,6 +10,7 @@ exists in every memory arm, the memories only where they are configured.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import replace
 
 from brain_nodes.config import HippocampusConfig
@@ -38,6 +39,7 @@ from memory.records import (
     Status,
     StepResult,
 )
+from memory.rest import Rested
 
 STATE_PREDICATES = {
     "open": ("door", "open", "closed"), "on": ("power", "on", "off"), "full": ("fill", "full", "room for one"),
@@ -82,19 +84,31 @@ class Hippocampus:
             self.notebook.saw(", ".join(sorted({p.label for p in percepts.seen})))
         self.notebook.commit(percepts.sequence)
 
-    def recall(self, cue: Cue) -> Recall:
-        """Answer a cue: about the scene from the working set, about everything else from the memories."""
-        if cue.map_id == self.known.map_id and cue.k == 0:
+    def recall(self, cue: Cue, valid_ns: int = 0) -> Recall:
+        """Answer a cue: about the scene from the working set, about everything else from the memories.
+
+        Args:
+            valid_ns: The moment of the world that is asked about; 0 = now.
+        """
+        if cue.map_id == self.known.map_id and cue.k == 0 and not valid_ns:
             return self._scene()
         if self.memory is None:
             return Recall(status=Status.NONE)
         budget = cue.record_budget or self.config.recall_record_budget
         asked = replace(cue, record_budget=budget, deadline_s=cue.deadline_s or self.config.recall_deadline_s)
+        if valid_ns:
+            return self.memory.as_of(valid_ns, cue.as_of_recorded_ns).recall(asked)
         return self.memory.recall(asked, self.notebook.now_ns)
 
-    def end(self, stamp_ns: int, episode: Episode, wanted: tuple[str, ...]) -> None:
-        """Close the episode: keep it, and draw the lessons (where things of each class turned up)."""
+    def end(self, stamp_ns: int, episode: Episode, wanted: tuple[str, ...], rested_on: tuple[str, ...] = ()) -> None:
+        """Close the episode: keep it, and draw the lessons (where things of each class turned up).
+
+        Args:
+            rested_on: Ids of what the steps that succeeded rested on; of use if the episode succeeded.
+        """
         self.notebook.turn_to(stamp_ns)
+        if episode.succeeded:
+            self.notebook.used(rested_on)
         for instance_id in sorted(self.known.seen_ns):
             instance = self.known.instances.get(instance_id)
             holder = self.known.value(instance_id, INSIDE)
@@ -105,6 +119,20 @@ class Hippocampus:
                     self.notebook.lesson("where_room", instance.label, room.id, True, self.known.map_id)
         self.notebook.episode(episode)
         self.notebook.commit(0, "end")
+
+    def rest(self, now_ns: int, deadline_s: float | None = None) -> Rested | None:
+        """One bounded part of sleep and of giving vectors, between episodes; None where there is nothing to rest for.
+
+        Raises:
+            StoreError: the store cannot be read or written now; another rest goes on from here.
+        """
+        if self.memory is None or not self.config.rest_records:
+            return None
+        return self.memory.rest(now_ns, budget=self.config.rest_records, deadline_s=deadline_s)
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """Believe nothing more of what was erased."""
+        self.known.forget(frozenset(ids))
 
     # ------------------------------------------------------------ what was done
 

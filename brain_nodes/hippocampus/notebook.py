@@ -7,11 +7,10 @@ Rules of the file: the memory arms differ here and nowhere else; ids come from t
 
 from __future__ import annotations
 
-import hashlib
-
 from memory.lifelong import LifelongMemory
 from memory.records import Episode, Event, Instance, Percept, Percepts, Place, Relation, Source
 from memory.spatial import PREDICATES
+from memory.timeline import relation_id
 
 LOOKED = "looked"
 DAY_NS = 16 * 3600 * 1_000_000_000  # a look older than this says nothing about today
@@ -62,11 +61,10 @@ class Notebook:
             self.memory.quarantine.set_aside(raw, reason, sentence, percepts.stamp_ns)
 
     def relation(self, subject: str, predicate: str, value: str, source: Source, evidence: str) -> Relation:
-        """A relation of this map, true from now; made, not written."""
-        key = f"{self.robot}|{subject}|{predicate}|{value}|{self.now_ns}"
-        digest = hashlib.blake2s(key.encode(), digest_size=6).hexdigest()
+        """A relation of this map, true from now; made, not written. Written, it keeps its id."""
         return Relation(
-            id=f"{predicate}-{digest}", robot=self.robot, subject=subject, predicate=predicate, object=value,
+            id=relation_id(self.robot, subject, predicate, value, self.now_ns), robot=self.robot,
+            subject=subject, predicate=predicate, object=value,
             map_id=self._map[0], map_revision=self._map[1], valid_from_ns=self.now_ns, source=source,
             evidence=(evidence,) if evidence else (),
         )  # fmt: skip
@@ -132,6 +130,11 @@ class Notebook:
             self.memory.semantic.learn(
                 scope, subject, value, success, self.now_ns, map_id=map_id, evidence=(self._session,)
             )
+
+    def used(self, ids: tuple[str, ...]) -> None:
+        """These records led to a success."""
+        if self.memory is not None:
+            self.memory.used(ids, self.now_ns)
 
     def episode(self, episode: Episode) -> None:
         """The attempt as a whole."""

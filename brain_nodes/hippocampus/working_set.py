@@ -126,6 +126,21 @@ class WorkingSet:
         ]
         return min(fits, key=lambda i: (i.size_m[0] * i.size_m[1] * max(i.size_m[2], 0.01), i.id)).id if fits else ""
 
+    def forget(self, ids: frozenset[str]) -> None:
+        """Believe nothing more of things, places and facts with these ids, nor what others are said to have to do."""
+        for known in (self.instances, self.places, self.looked, self.expected, self.misses, self.seen_ns):
+            for one in ids & known.keys():
+                del known[one]
+        for key, relation in tuple(self.relations.items()):
+            if ids & {relation.id, relation.subject, relation.object}:
+                del self.relations[key]
+                self.confirmed_ns.pop(key, None)
+        self.looked = {place_id: event for place_id, event in self.looked.items() if event.id not in ids}
+        self.expected = {one: holder for one, holder in self.expected.items() if holder not in ids}
+        self.near -= ids
+        self.before = "" if self.before in ids else self.before
+        self.holding = "" if self.holding in ids else self.holding
+
     def load(self, instances: Iterable[Instance], relations: Iterable[Relation], looked: Iterable[Event]) -> None:
         """Take over what the memories hold of this map."""
         for instance in instances:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from brain_nodes.prefrontal.common_sense import chance_in, chance_in_room
 from brain_nodes.prefrontal.planner import Problem
@@ -31,22 +31,28 @@ _TOOK = re.compile(r"pick_up\((?P<thing>[^,]+), (?P<source>[^)]+)\): succeeded")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One way of looking: its steps, and the chance that the thing is seen then."""
+    """One way of looking: its steps, and the chance that the thing is seen then.
+
+    Attributes:
+        grounds: Ids of the lessons and episodes that speak for looking there.
+    """
 
     name: str
     steps: tuple[Step, ...]
     chance: float
     effort: float
+    grounds: tuple[str, ...] = ()
 
 
-def look_for(label: str, problem: Problem) -> tuple[Step, ...]:
-    """Steps of the most promising look for a thing of this class; empty if there is nowhere left to look."""
-    habits = _habits(label, problem)
+def look_for(label: str, problem: Problem) -> Look | None:
+    """The most promising look for a thing of this class; None if there is nowhere left to look."""
+    habits, grounds = _habits(label, problem)
     looks = [*_rooms(label, problem, habits), *_receptacles(label, problem, habits)]
     open_looks = [k for k in looks if not any((s.skill, s.arguments) in problem.banned for s in k.steps)]
     if not open_looks:
-        return ()
-    return max(open_looks, key=lambda k: (k.chance / k.effort, k.name)).steps
+        return None
+    best = max(open_looks, key=lambda k: (k.chance / k.effort, k.name))
+    return replace(best, grounds=grounds.get(best.name, ()))
 
 
 def _rooms(label: str, problem: Problem, habits: Counter[str]) -> Iterator[Look]:
@@ -106,19 +112,26 @@ def _learned(prior: float, habits: Counter[str], name: str) -> float:
     return (habits[name] + HABIT_STRENGTH * prior) / (total + HABIT_STRENGTH)
 
 
-def _habits(label: str, problem: Problem) -> Counter[str]:
-    """How often this home's things of the class were met at each place, by name of receptacle or room."""
+def _habits(label: str, problem: Problem) -> tuple[Counter[str], dict[str, tuple[str, ...]]]:
+    """How often this home's things of the class were met, by name of receptacle or room; and which records say so."""
     met: Counter[str] = Counter()
+    grounds: dict[str, tuple[str, ...]] = {}
+
+    def note(record: Lesson | Episode, places: Mapping[str, int]) -> None:
+        for place, times in places.items():
+            met[place] += times
+            grounds[place] = (*grounds.get(place, ()), record.id)
+
     cue = Cue(kinds=("lesson",), subject=label, map_id=problem.map_id, k=20)
     for recollection in problem.recall(cue).recollections:
         lesson = recollection.record
         if isinstance(lesson, Lesson) and lesson.scope in ("where", "where_room"):
-            met[lesson.value] += lesson.successes
+            note(lesson, {lesson.value: lesson.successes})
     cue = Cue(kinds=("episode",), text=label, map_id=problem.map_id, k=5)
     for recollection in problem.recall(cue).recollections:
         if isinstance(recollection.record, Episode):
-            met.update(_sources(recollection.record, label))
-    return met
+            note(recollection.record, Counter(_sources(recollection.record, label)))
+    return met, grounds
 
 
 def _sources(episode: Episode, label: str) -> Iterator[str]:

@@ -51,6 +51,12 @@ class Prefrontal:
         self._skills: tuple[Skill, ...] = ()
         self._began_ns = 0
         self._known_before = 0
+        self._rested_on: dict[str, None] = {}
+
+    @property
+    def rested_on(self) -> tuple[str, ...]:
+        """Ids of the records that this episode's successful steps rested on; a search counts if it found something."""
+        return tuple(self._rested_on)
 
     def begin(self, instruction: str, skills: tuple[Skill, ...], stamp_ns: int) -> Plan:
         """Understand the instruction; the first plan is made by the first review."""
@@ -59,6 +65,7 @@ class Prefrontal:
         self._guard = LoopGuard(self.config)
         self._skills, self._began_ns = skills, stamp_ns
         self.planner_calls = 0
+        self._rested_on = {}
         self.verdict = Verdict(True)
         return Plan(planner=self.planner.name)
 
@@ -70,6 +77,7 @@ class Prefrontal:
         if percepts.running_call and plan.current is not None:
             if not self._found_early(plan, scene):
                 return plan
+            self._rested_on |= dict.fromkeys(plan.assumes)
             return self._replan(scene, percepts, recall)
         plan = self._advance(plan, percepts, scene)
         for _ in range(self.config.max_replans):
@@ -91,7 +99,10 @@ class Prefrontal:
         if percepts.outcome is None or plan.current is None:
             return plan
         if percepts.outcome.succeeded:
-            return Plan(plan.goal, planner=plan.planner) if self._found_early(plan, scene) else _one_on(plan)
+            found = self._found_early(plan, scene)
+            if found or not _searched(plan):
+                self._rested_on |= dict.fromkeys(plan.assumes)
+            return Plan(plan.goal, planner=plan.planner) if found else _one_on(plan)
         learned = any(w in percepts.outcome.reason for w in TEACHING)
         self._guard.failed(plan.current, learned)
         return Plan(plan.goal, planner=plan.planner)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from memory.geometry import Vector, planar_distance_m
-from memory.records import INSIDE, Event, Instance, Place, Recall, Recollection, Relation, Skill, Source, Target
+from memory.records import INSIDE, Event, Instance, Place, Recall, Recollection, Record, Relation, Skill, Source, Target
 
 SOMEWHERE = "somewhere"
 MARK_PREDICATES = frozenset({"cleanliness", "temperature", "sliced"})
@@ -41,6 +41,7 @@ class Scene:
         gone: Names that are missing from their place or known not to exist.
         marks: "clean", "hot", "cool", "sliced" by name, only what came about since the episode began.
         looked: When a receptacle or room was last looked over, by name, ns.
+        grounds: Ids of the records that say where a thing is and in what state, by its name.
         named: True if the body acts on a list of names of its own, wherever the things are.
     """
 
@@ -62,7 +63,7 @@ class Scene:
     openable: frozenset[str] = frozenset()
     named: bool = False
     here_m: Vector | None = None
-    assumes: tuple[str, ...] = ()
+    grounds: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def label_of(self, name: str) -> str:
         """Class of a thing; "" if it is not in the scene."""
@@ -103,6 +104,10 @@ class Scene:
             if t.name not in self.gone and t.label in (label, f"{label}Sliced", f"{label}Basin")
         ]
         return [t.name for t in sorted(fits, key=lambda t: (self.away_m(t.name), _number(t.name), t.name))]
+
+    def assumed(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Ids of the records that whoever acts on these things rests on, each once."""
+        return tuple(dict.fromkeys(one for name in names for one in self.grounds.get(name, ())))
 
     def away_m(self, name: str) -> float:
         """Distance on the floor from the robot; what has no position is far, but not out of the world."""
@@ -165,8 +170,17 @@ def read_scene(
     for name in listed:
         scene.things.setdefault(name, Thing(name, name.split("_")[0]))
     scene.fresh.update(listed)
-    scene.assumes = tuple(r.id for r in records if isinstance(r, Instance))
+    scene.grounds = _grounds(records, names)
     return scene
+
+
+def _grounds(records: Iterable[Record], names: _Names) -> dict[str, tuple[str, ...]]:
+    grounds: dict[str, tuple[str, ...]] = {}
+    for record in records:
+        if isinstance(record, Instance | Relation):
+            about = names(record.id if isinstance(record, Instance) else record.subject)
+            grounds[about] = (*grounds.get(about, ()), record.id)
+    return grounds
 
 
 def body_names(skills: Iterable[Skill]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from brain_nodes.prefrontal.binding import Binding, bindings, ground, satisfied, unbound_labels
 from brain_nodes.prefrontal.common_sense import furniture
 from brain_nodes.prefrontal.domain import GroundEffect, Operator, State, labels_needed, operators, state_of
-from brain_nodes.prefrontal.exploration import look_for
+from brain_nodes.prefrontal.exploration import Look, look_for
 from brain_nodes.prefrontal.forward_search import search
 from brain_nodes.prefrontal.planner import Problem
 from brain_nodes.prefrontal.scene import SOMEWHERE, Scene
@@ -46,9 +46,10 @@ class SymbolicPlanner:
                 if found is not None:
                     return found
         for goal in problem.goals:
-            steps = self._look(goal, problem) if goal.confidence >= floor else ()
-            if steps:
-                return Plan(goal, steps, assumes=problem.scene.assumes, planner=self.name)
+            look = self._look(goal, problem) if goal.confidence >= floor else None
+            if look is not None:
+                assumes = (*_assumed(look.steps, problem.scene), *look.grounds)
+                return Plan(goal, look.steps, assumes=assumes, planner=self.name)
         for goal in problem.goals:
             found = self._plan_goal(goal, problem) if goal.confidence >= least else None
             if found is not None:
@@ -61,14 +62,15 @@ class SymbolicPlanner:
         reached = [b for b in ranked if satisfied(goal, b, problem.scene)]
         if reached:
             steps = () if any(_fresh(b, problem) for b in reached) else _go_and_see(reached[0], problem)
-            return Plan(goal, steps, reason="" if steps else "GOAL_BELIEVED", planner=self.name)
+            reason = "" if steps else "GOAL_BELIEVED"
+            return Plan(goal, steps, assumes=_assumed(steps, problem.scene), reason=reason, planner=self.name)
         possible = [b for b in ranked if not _hopeless(goal, b, problem.scene)]
         for binding in possible[:TRIED_BINDINGS]:
             path = self._solve(goal, binding, problem)
             if path:
                 start = state_of(problem.scene, _relevant(goal, binding, problem))
-                return Plan(goal, tuple(_steps(path, start, problem.scene, goal)),
-                            assumes=problem.scene.assumes, planner=self.name)  # fmt: skip
+                steps = tuple(_steps(path, start, problem.scene, goal))
+                return Plan(goal, steps, assumes=_assumed(steps, problem.scene), planner=self.name)
         return None
 
     def _solve(self, goal: Goal, binding: Binding, problem: Problem) -> tuple[Operator, ...] | None:
@@ -84,15 +86,20 @@ class SymbolicPlanner:
         path = search(state_of(problem.scene, names), frozenset({ARRIVED}), [*ops, arrive], self.max_states)
         return None if path is None else tuple(o for o in path if o is not arrive)
 
-    def _look(self, goal: Goal, problem: Problem) -> tuple[Step, ...]:
+    def _look(self, goal: Goal, problem: Problem) -> Look | None:
         if problem.scene.named:
-            return ()
+            return None
         wanted = [*unbound_labels(goal, problem.scene), *_missing_tools(goal, problem)]
         for label in dict.fromkeys(wanted):
-            steps = look_for(label, problem)
-            if steps:
-                return steps
-        return ()
+            look = look_for(label, problem)
+            if look is not None:
+                return look
+        return None
+
+
+def _assumed(steps: Iterable[Step], scene: Scene) -> tuple[str, ...]:
+    """What is believed of the things that the steps name."""
+    return scene.assumed(name for step in steps for name in step.arguments)
 
 
 def _fresh(binding: Binding, problem: Problem) -> bool:

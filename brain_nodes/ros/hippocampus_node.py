@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 from neuraxis_interfaces.msg import Event, Percepts
-from neuraxis_interfaces.srv import BeginEpisode, Changes, EndEpisode, Forget, Recall, Remember
+from neuraxis_interfaces.srv import BeginEpisode, Changes, EndEpisode, Explain, Forget, Recall, Remember
 
 from brain_nodes.brain import of_own_call
 from brain_nodes.config import HippocampusConfig
@@ -20,14 +20,19 @@ from brain_nodes.hippocampus.hippocampus import Hippocampus
 from brain_nodes.ros import parameters, spinning
 from brain_nodes.ros.conversions import from_percepts, from_skill, from_time
 from brain_nodes.ros.lifecycle_node import RegionNode
-from brain_nodes.ros.log_services import answer_changes, answer_forget, answer_remember
+from brain_nodes.ros.log_services import answer_changes, answer_explain, answer_forget, answer_remember
 from brain_nodes.ros.log_topic import LogTopic
 from brain_nodes.ros.memory_conversions import RecordWriter, from_cue, from_record, from_step_event, to_recall
 from brain_nodes.ros.samples import Newest, Samples
 from brain_nodes.ros.settings import StoreSettings
-from memory.errors import RejectedInput
+from memory.encoders import load_encoder
+from memory.errors import RejectedInput, StoreError
 from memory.lifelong import LifelongMemory
 from memory.records import Episode, Place, Status
+from memory.rest import Rested
+
+REST_SLICE_S = 0.05  # of making vectors, while no instruction runs: whoever comes in waits no longer
+LOOK_AGAIN_S = 60.0  # at a store that has not changed since rest was done with it: time alone lets more be summarised
 
 
 class StampClock:
@@ -57,13 +62,14 @@ class HippocampusNode(RegionNode):
 
     def open(self) -> None:
         """Open the store, make the region."""
-        told = parameters.read(self, StoreSettings)
+        told, config = parameters.read(self, StoreSettings), parameters.read(self, HippocampusConfig)
         self._stamps = StampClock(self.settings.lockstep)
         if told.memories:
             self.memory = LifelongMemory.open(
-                told.store, robot=told.robot, memories=told.memories, clock=self._stamps, continue_=told.continue_
-            )
-        self.region = Hippocampus(parameters.read(self, HippocampusConfig), self.memory, told.robot)
+                told.store, robot=told.robot, memories=told.memories, clock=self._stamps, continue_=told.continue_,
+                encoder=load_encoder(config.encoder),
+            )  # fmt: skip
+        self.region = Hippocampus(config, self.memory, told.robot)
         self._write = RecordWriter()
         self._begun: Any = None
         self._ended: Any = None
@@ -79,8 +85,12 @@ class HippocampusNode(RegionNode):
         self.serve(Changes, "~/changes", lambda q, a: answer_changes(self.memory, q, a))
         self.serve(Remember, "~/remember", self._remember)
         self.serve(Forget, "~/forget", self._forget)
+        self.serve(Explain, "~/explain", lambda q, a: answer_explain(self.memory, q, a))
         self.serve(BeginEpisode, "~/begin_episode", self._begin)
         self.serve(EndEpisode, "~/end_episode", self._end)
+        self._rested: tuple[int, float] = (-1, 0.0)  # log and time at which there was nothing left to do
+        if not self.settings.lockstep:
+            self.every(told.rest_period_s, self._rest_freely)
 
     def close(self) -> None:
         """Let go of the store; what was acknowledged is in it."""
@@ -125,9 +135,33 @@ class HippocampusNode(RegionNode):
             goal=request.goal, steps=tuple(request.steps), reason=request.reason, succeeded=request.succeeded,
         )  # fmt: skip
         self._stamps.at_least(stamp_ns)
-        self.region.end(stamp_ns, episode, tuple(request.wanted))
+        self.region.end(stamp_ns, episode, tuple(request.wanted), tuple(request.rested_on))
         self._begun, self._ended = None, request.session
+        if self.settings.lockstep:
+            try:
+                self._rest(stamp_ns)
+            except StoreError as error:  # the episode is kept all the same
+                self.report(error, "rest")
         self._log.tell(stamp_ns)
+
+    def _rest_freely(self) -> None:
+        """A part of rest, while nobody waits for the memory."""
+        if self._begun is not None or not self.active:
+            return
+        log, looked_s = self._rested
+        if log == self._applied() and time.monotonic() - looked_s < LOOK_AGAIN_S:
+            return
+        now_ns = self._stamps()
+        rested = self._rest(now_ns, REST_SLICE_S)
+        self._log.tell(now_ns)
+        if rested is None or rested.done:
+            self._rested = (self._applied(), time.monotonic())
+
+    def _rest(self, now_ns: int, deadline_s: float | None = None) -> Rested | None:
+        rested: Rested | None = self.region.rest(now_ns, deadline_s)
+        if rested is not None:
+            self.tell("rested" if rested.done else "rests: there is more to do", rested.said())
+        return rested
 
     def _take(self, part: str, message: Any) -> None:
         if not self.settings.lockstep:
@@ -168,12 +202,14 @@ class HippocampusNode(RegionNode):
     def _forget(self, request: Any, response: Any) -> None:
         erased = answer_forget(self.memory, request, response)
         if erased and self.memory is not None:
+            self.region.forget(erased)
+            self._write = RecordWriter()  # keeps what it wrote
             self._log.forget(self._stamps(), erased, self.memory.backend)
 
     def _recall(self, request: Any, response: Any) -> None:
         response.status = Status.FAILED.value
         cue = from_cue(request)
-        to_recall(self.region.recall(cue), response, self._write)
+        to_recall(self.region.recall(cue, request.as_of_valid_ns), response, self._write)
         if cue.k == 0 and cue.map_id == self.region.known.map_id:
             response.sighted = list(self.region.known.seen_ns)
         response.applied_sequence = self._applied()

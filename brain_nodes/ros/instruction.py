@@ -173,6 +173,7 @@ class Instruction:
         request = EndEpisode.Request(
             session=self.session, stamp=to_time(self._stamp_ns), goal=str(goal) if goal else "", steps=self._log,
             succeeded=self.result.succeeded, reason=reason, wanted=[v.label for v in goal.variables] if goal else [],
+            rested_on=list(self.node.region.rested_on),
         )  # fmt: skip
         for number in self._begun:
             client = self.node.ends[number]

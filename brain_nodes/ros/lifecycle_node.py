@@ -197,6 +197,10 @@ class RegionNode(LifecycleNode):  # type: ignore[misc]
         said = {k: str(getattr(message, k)) for k in ("session", "sequence") if hasattr(message, k)}
         self._diagnose(DiagnosticStatus.ERROR, text, said)
 
+    def tell(self, text: str, said: dict[str, str]) -> None:
+        """Say in diagnostics how things are, where nothing is wrong."""
+        self._diagnose(DiagnosticStatus.OK, text, said)
+
     def _diagnose(self, level: bytes, text: str, said: dict[str, str]) -> None:
         values = [KeyValue(key=k, value=v) for k, v in said.items()]
         status = DiagnosticStatus(level=level, name=self.get_fully_qualified_name(), message=text, values=values)

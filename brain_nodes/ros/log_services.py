@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`~/changes`, `~/remember`, `~/forget`: the hippocampus's log for followers, and what people tell it or have erased.
+"""`~/changes`, `~/remember`, `~/forget`, `~/explain`: the log for followers, and what people tell, erase and ask.
 
 Neighbours: hippocampus_node.py serves these beside recall; they answer between two samples, never inside one.
 Rules of the file: an answer without an error is in the store; a told fact is told, not seen; nothing is erased on the
@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable
 from typing import Any
 
 from brain_nodes.ros.conversions import from_xyz
 from brain_nodes.ros.memory_conversions import to_record, to_retirement
 from memory import spatial
+from memory.erasure import Region
 from memory.errors import RejectedInput, StoreUnavailable
-from memory.geometry import distance_m, finite
 from memory.lifelong import LifelongMemory
-from memory.records import Positioned, Record, Relation, Source
+from memory.provenance import NO_RECORD
+from memory.records import Relation, Source
 from memory.serialization import to_line
 
 PAGE = 1000
@@ -71,51 +71,40 @@ def answer_remember(memory: LifelongMemory | None, now_ns: int, request: Any, re
 def answer_forget(memory: LifelongMemory | None, request: Any, response: Any) -> tuple[str, ...]:
     """Count and give a token; with the token, erase. Returns the ids that were erased."""
     opened = _open(memory)
-    if not (request.ids or request.about or request.has_region):
-        raise RejectedInput("nothing is chosen: give ids, about or a region")
-    chosen = _chosen(opened, request)
-    if not chosen:
-        return ()
-    response.count = len(chosen)
-    token = hashlib.blake2s("|".join((*chosen, str(opened.backend.last_sequence()))).encode()).hexdigest()[:16]
-    if not request.token:
-        response.token = token
-        return ()
-    if request.token != token:
-        response.count = 0
-        raise RejectedInput(f"token {request.token!r} is not for this request as the store stands now")
-    response.rows = opened.backend.forget(opened.robot, chosen)
-    response.erased = True
-    return chosen
+    region = _region(request)
+    if sum(map(bool, (request.person, request.instance, region))) != 1:
+        raise RejectedInput(
+            f"choose one to forget: a person ({request.person!r}), an instance ({request.instance!r}) or a region"
+        )
+    try:
+        erasure = opened.forget(person=request.person, region=region, instance=request.instance, token=request.token)
+    except ValueError as error:
+        raise RejectedInput(str(error)) from None
+    response.count, response.blobs, response.rows = erasure.records, erasure.blobs, erasure.rows
+    response.token, response.erased = erasure.token, erasure.rows > 0
+    return erasure.ids if erasure.rows else ()
 
 
-def _chosen(memory: LifelongMemory, request: Any) -> tuple[str, ...]:
-    """Ids of the union of what was asked for, with the records that rest on it, sorted."""
-    every = [record for record in memory.backend.changes() if record.robot == memory.robot]
-    ids = {record.id for record in every if record.id in request.ids or (request.about and _speaks(record, request))}
-    if request.has_region:
-        ids |= set(_within(every, request))
-    grown = -1
-    while grown != len(ids):
-        grown = len(ids)
-        ids |= {record.id for record in every if ids & {*record.evidence, record.cause}}
-    return tuple(sorted(ids))
+def answer_explain(memory: LifelongMemory | None, request: Any, response: Any) -> None:
+    """The provenance of one record."""
+    if not request.id.strip():
+        raise RejectedInput("nothing to explain: the id is empty")
+    found = _open(memory).explain(request.id, depth=request.depth)
+    if not found.versions and found.note == NO_RECORD:
+        raise RejectedInput(f"{request.id!r} is {found.note}")
+    response.lines = found.tree().splitlines()
+    response.ids = list(dict.fromkeys(one.id for one in found))
 
 
-def _speaks(record: Record, request: Any) -> bool:
-    named = {record.id, *getattr(record, "subjects", ()), *(getattr(record, n, "") for n in ("subject", "object",
-             "place_id"))}  # fmt: skip
-    return request.about in named
-
-
-def _within(every: Iterable[Record], request: Any) -> Iterable[str]:
-    centre = from_xyz(request.centre)
-    if not finite((*centre, request.radius_m)) or request.radius_m <= 0 or not request.map_id:
-        raise RejectedInput(f"no region: {request.radius_m} m around {centre} in map {request.map_id!r}")
-    for record in every:
-        placed = isinstance(record, Positioned) and record.map_id == request.map_id
-        if placed and distance_m(record.position_m, centre) <= request.radius_m:  # type: ignore[attr-defined]
-            yield record.id
+def _region(request: Any) -> Region | None:
+    if not request.has_region:
+        return None
+    if not request.map_id:
+        raise RejectedInput("a region is in a map: map_id is empty")
+    try:
+        return Region(request.map_id, from_xyz(request.lowest), from_xyz(request.highest))
+    except ValueError as error:
+        raise RejectedInput(str(error)) from None
 
 
 def _open(memory: LifelongMemory | None) -> LifelongMemory:

@@ -18,6 +18,7 @@ from neuraxis_interfaces.srv import Recall as RecallSrv
 
 from brain_nodes.ros.conversions import from_outcome, from_step, from_xyz, to_header, to_outcome, to_point, to_step
 from memory import records as r
+from memory import strategies
 from memory.backend import Batch, Receipt, Retirement
 from memory.errors import RejectedInput
 from memory.geometry import finite
@@ -137,12 +138,13 @@ def from_tally(line: str) -> r.Tally:
 
 
 def to_cue(cue: r.Cue) -> RecallSrv.Request:
-    """What recall is asked with."""
+    """What recall is asked with; a vector stays behind, since whoever answers makes it of the text."""
     return RecallSrv.Request(
         text=cue.text, label=cue.label, subject=cue.subject, predicate=cue.predicate, place_id=cue.place_id,
         map_id=cue.map_id, has_near=cue.near_m is not None, near=to_point(cue.near_m) if cue.near_m else Point(),
         since_ns=cue.since_ns or 0, until_ns=cue.until_ns or 0, as_of_recorded_ns=cue.as_of_recorded_ns or 0,
-        kinds=list(cue.kinds), k=cue.k, deadline_s=float(cue.deadline_s), record_budget=cue.record_budget,
+        kinds=list(cue.kinds), strategy=cue.strategy, k=cue.k, deadline_s=float(cue.deadline_s),
+        record_budget=cue.record_budget,
     )  # fmt: skip
 
 
@@ -150,7 +152,7 @@ def from_cue(request: Any) -> r.Cue:
     """What recall is asked with.
 
     Raises:
-        RejectedInput: a kind that does not exist, or a point that is not finite.
+        RejectedInput: a kind or strategy that does not exist, or a point that is not finite.
     """
     unknown = sorted(set(request.kinds) - set(r.RECORD_KINDS))
     if unknown:
@@ -158,18 +160,24 @@ def from_cue(request: Any) -> r.Cue:
     near = from_xyz(request.near) if request.has_near else None
     if near is not None and not finite(near):
         raise RejectedInput(f"cue is near {near}, which is not finite")
+    try:
+        strategies.check(request.strategy)
+    except ValueError as error:
+        raise RejectedInput(f"cue: {error}") from None
     return r.Cue(
         text=request.text, label=request.label, subject=request.subject, predicate=request.predicate,
         place_id=request.place_id, map_id=request.map_id, near_m=near, since_ns=request.since_ns or None,
         until_ns=request.until_ns or None, as_of_recorded_ns=request.as_of_recorded_ns or None,
-        kinds=tuple(request.kinds), k=request.k, deadline_s=request.deadline_s, record_budget=request.record_budget,
+        kinds=tuple(request.kinds), strategy=request.strategy, k=request.k, deadline_s=request.deadline_s,
+        record_budget=request.record_budget,
     )  # fmt: skip
 
 
 def to_recall(recall: r.Recall, response: Any, write: Callable[[r.Record], m.Record] = to_record) -> Any:
     """Fill the answer as a whole; returns the response."""
     response.status, response.examined = recall.status.value, recall.examined
-    response.missing = list(recall.missing)
+    response.missing, response.notes = list(recall.missing), list(recall.notes)
+    response.has_nearest, response.nearest = recall.nearest is not None, recall.nearest or 0.0
     response.recollections = [
         m.Recollection(
             record=write(one.record), score=float(one.score), memory=one.memory, age_ns=one.age_ns,
@@ -186,6 +194,8 @@ def from_recall(response: Any, read: Callable[[Any], r.Record] = from_record) ->
         status=r.Status(response.status),
         missing=tuple(response.missing),
         examined=response.examined,
+        notes=tuple(response.notes),
+        nearest=response.nearest if response.has_nearest else None,
         recollections=tuple(
             r.Recollection(
                 record=read(one.record), score=one.score, memory=one.memory, age_ns=one.age_ns,

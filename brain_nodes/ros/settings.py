@@ -32,6 +32,7 @@ class StoreSettings:
     memories: tuple[str, ...] = told(MEMORIES, "Memories that exist; leave one out, or name one of another package.")
     store: str = told("memory://", "URL of the store.")
     continue_: bool = told(True, "Go on with a store that holds records; otherwise it must be empty.")
+    rest_period_s: float = told(1.0, "Free-running, while no instruction runs, one part of rest is begun so often.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ def play_run_over_ros(config: RunConfig, suite: Suite, out: Path, progress: Prog
         raise SuiteError(f"planner {config.planner!r} has no brain: --ros goes with --planner symbolic")
     if config.store == "memory://":
         raise SuiteError("store 'memory://' ends with the process that holds it: --ros needs a store on disk")
-    clock = SimClock()
+    clock, encoder = SimClock(), runner.encoder_of(config)
     runner.keep_apart(config.store, out)
     url = config.store or f"sqlite:///{(out / runner.STORE).resolve()}"
     if not config.store:
@@ -57,11 +57,12 @@ def play_run_over_ros(config: RunConfig, suite: Suite, out: Path, progress: Prog
             session = f"episode-{number_before + number:04d}"
             results.append(runner.play_one(config, suite, task, session, clock, brain, out))
             progress(number, len(tasks), results[-1])
-    memory = runner.open_memory(dataclasses.replace(config, continue_=True), url, clock)
+    memory = runner.open_memory(dataclasses.replace(config, continue_=True), url, clock, encoder)
+    left = runner.left_in(memory)
     if memory is not None:
         memory.export(out / "memory.jsonl")
         memory.close()
-    return Run(config, tuple(results), began_with, suite.limits.steps)
+    return Run(config, tuple(results), began_with, suite.limits.steps, left)
 
 
 def parameters_of(config: RunConfig, url: str) -> dict[str, dict[str, Any]]:

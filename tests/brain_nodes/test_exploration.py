@@ -18,7 +18,8 @@ ROOMS = {r.id: r for r in (room("kitchen", (2.0, 0.0, 0.0)), room("bedroom", (8.
 
 
 def look(believed: Scene, *known: Record, label: str = "Mug", **more: object) -> tuple[Step, ...]:
-    return look_for(label, problem(believed, recall=FakeRecall(*known), **more))
+    look = look_for(label, problem(believed, recall=FakeRecall(*known), **more))
+    return look.steps if look else ()
 
 
 def places_in_order(believed: Scene, *known: Record, label: str = "Mug", limit: int = 50) -> list[str]:
@@ -91,6 +92,14 @@ def test_habits_of_this_home_outweigh_what_homes_are_like():
 
     assert before[0] != "Sofa"
     assert places_in_order(scene(HOME), lesson("Mug", "Sofa", successes=12))[0] == "Sofa"
+
+
+def test_a_look_names_the_lessons_that_speak_for_it():
+    believed = scene({"Fridge": (3.0, 0.0, 0.9), "Cabinet": (0.0, 3.0, 0.4)})
+    habit = lesson("Mug", "Cabinet", 9)
+    look = look_for("Mug", problem(believed, recall=FakeRecall(habit, lesson("Mug", "Fridge", 1))))
+
+    assert (look.name, look.grounds) == ("Cabinet", (habit.id,))
 
 
 def test_habits_of_another_class_say_nothing():

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from brain_nodes.config import PrefrontalConfig
+from brain_nodes.prefrontal.exploration import SEARCH
 from brain_nodes.prefrontal.planner import Planner
 from brain_nodes.prefrontal.prefrontal import Prefrontal
 from brain_nodes.prefrontal.scene import Scene
@@ -295,3 +296,28 @@ def test_success_is_what_the_scene_shows_and_not_what_the_planner_says():
     plan, _ = played(prefrontal, home(), OutcomeCode.SUCCEEDED, reviews=60)
 
     assert plan.reason != "GOAL_BELIEVED"
+
+
+def test_a_search_that_finds_nothing_rested_on_nothing():
+    search = Step("go_to", (Target("sofa-1", "Sofa"),), f"{SEARCH}Cup")
+    prefrontal = cortex(CUP_TO_SOFA, planner=FakePlanner(Plan(CUP_TO_SOFA, (search, search), assumes=("lesson-1",))))
+    known = home()
+    plan = prefrontal.review(begun(prefrontal), percepts(), known)
+
+    plan = prefrontal.review(plan, after(search), known)
+    before = prefrontal.rested_on
+    known.records.append(instance("cup-1", "Cup", (3.5, 0.0, 0.65)))
+    prefrontal.review(plan, after(search, second=2), known)
+
+    assert (before, prefrontal.rested_on) == ((), ("lesson-1",))
+
+
+def test_each_step_that_succeeds_rests_on_what_its_plan_assumed():
+    prefrontal = cortex(MUG_TO_SOFA)
+    plan = prefrontal.review(begun(prefrontal), percepts(), home())
+    assert prefrontal.rested_on == ()
+
+    prefrontal.review(plan, after(plan.current), home())
+
+    assert prefrontal.rested_on == plan.assumes
+    assert {"mug-1", "sofa-1", ON_COUNTER.id} <= set(plan.assumes)

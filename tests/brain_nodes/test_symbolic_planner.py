@@ -265,6 +265,10 @@ def test_the_same_problem_has_the_same_plan():
 
 def test_a_plan_names_what_it_rests_on():
     believed = kitchen()
-    believed.assumes = ("mug-1", "sofa-1")
+    believed.grounds = {name: (f"{name} is there", f"{name} stands") for name in believed.things}
 
-    assert plan(believed, PLACE).assumes == ("mug-1", "sofa-1")
+    made = plan(believed, PLACE)
+
+    named = dict.fromkeys(name for step in made.steps for name in step.arguments if name in believed.things)
+    assert len(named) < len(believed.things)
+    assert made.assumes == tuple(one for name in named for one in believed.grounds[name])

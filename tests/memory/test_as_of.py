@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from memory.encoders import HashEncoder
 from memory.lifelong import LifelongMemory
 from memory.query import Query
-from memory.records import Cue, Event, Instance, Relation, Source, Status
+from memory.records import Cue, Epistemic, Event, Instance, Relation, Source, Status
 from memory.samples import START_NS, ContractClock, S, mug
 
 URLS = ["memory://", "sqlite:///{folder}/store.db"]
@@ -266,3 +267,29 @@ def test_the_same_fact_in_two_periods_is_two_facts(memory):
     assert len(ids) == 2
     for at, place in ((1, "table"), (4, "sink"), (7, "table")):
         assert memory.as_of(START_NS + at * S).spatial.supporter("mug").object == place
+
+
+def test_the_past_is_recalled_with_what_was_doubted_then_and_how_long_ago_it_was_seen(memory):
+    cue = Cue(subject="mug-1", predicate="inside", deadline_s=30)
+    memory.spatial.relate(inside("mug-1", "sink", 0))
+    memory.spatial.relate(inside("mug-1", "table", 10, Source.TOLD))
+    memory.spatial.relate(inside("mug-1", "shelf", 20))
+    memory.commit()
+    doubted = memory.as_of(START_NS + 15 * S).recall(cue).recollections
+    assert {(one.record.object, one.epistemic) for one in doubted} == {
+        ("sink", Epistemic.CONFLICTING), ("table", Epistemic.CONFLICTING),
+    }  # fmt: skip
+    before = memory.as_of(START_NS + 5 * S).recall(cue).recollections
+    assert [(one.record.object, one.epistemic, one.age_ns) for one in before] == [("sink", Epistemic.OBSERVED, 5 * S)]
+
+
+def test_the_past_is_found_by_meaning_where_there_is_an_encoder():
+    with LifelongMemory.open("memory://", clock=ContractClock(), encoder=HashEncoder(384)) as memory:
+        memory.spatial.see(mug())
+        memory.commit()
+        memory.rest(START_NS + S)
+        then = memory.as_of(START_NS + 2 * S)
+        known = then.recall(Cue(text="where is the mug", kinds=("instance",), deadline_s=30))
+        assert (known.status, known.notes) == (Status.FOUND, ())
+        assert known.nearest > 0.5
+        assert then.recall(Cue(text="unicorn", deadline_s=30)).status is Status.NONE

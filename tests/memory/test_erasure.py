@@ -212,3 +212,14 @@ def test_nonsense_is_refused(memory):
 )
 def test_a_name_of_two_words_is_both_in_a_row(text, speaks):
     assert mentions(text, ["Anna Berg"]) is speaks
+
+
+def test_what_is_erased_was_never_seen_before(memory):
+    live(memory)
+    memory.commit()
+    assert memory.familiarity.text(NAME) == 1.0
+    token = memory.forget(person=NAME).token
+    memory.forget(person=NAME, token=token)
+    assert memory.familiarity.text(NAME) == 0.0
+    assert memory.familiarity.label("mug")
+    assert memory.familiarity.behind(memory.backend) == 0

@@ -242,3 +242,58 @@ def test_k_zero_asks_for_everything(memory):
 def test_fusing_needs_one_weight_for_each_ranking():
     with pytest.raises(ValueError):
         fuse_ranks([["a"], ["b"]], [1.0])
+
+
+DAY_NS = 24 * 3600 * S
+
+
+def told_twice(memory):
+    """Two equal events: the newer one comes first as long as neither is used or forgotten."""
+    for n in range(2):
+        memory.temporal.note(Event(id=f"e{n}", name="said", text="the red mug", valid_from_ns=START_NS + n * S))
+    memory.commit()
+
+
+def test_what_helped_comes_before_what_nobody_used_and_nothing_drops_out(memory):
+    told_twice(memory)
+    cue, later = Cue(text="red mug", k=2, deadline_s=30), START_NS + 3 * DAY_NS
+    before = [one.record.id for one in memory.recall(cue, later).recollections]
+    for _ in range(9):
+        memory.used(["e0"], START_NS + DAY_NS)
+    memory.commit()
+    after = memory.recall(cue, later).recollections
+    assert (before, [one.record.id for one in after]) == (["e1", "e0"], ["e0", "e1"])
+    assert after[0].score > after[1].score > 0
+
+
+def test_what_is_wholly_forgotten_loses_to_its_equals_and_not_to_what_is_far_below(memory):
+    memory.temporal.note(Event(id="old", name="said", text="red mug on the shelf", valid_from_ns=START_NS))
+    for n in range(12):
+        text = "a mug" if n else "red mug on a shelf"
+        memory.temporal.note(Event(id=f"new-{n}", name="said", text=text, valid_from_ns=START_NS + 400 * DAY_NS + n))
+    memory.commit()
+    cue = Cue(text="red mug on the shelf", kinds=("event",), k=20, deadline_s=30)
+    found = [one.record.id for one in memory.recall(cue, START_NS + 400 * DAY_NS).recollections]
+    assert len(found) == 13
+    assert 0 < found.index("old") <= 7
+
+
+def test_nearness_is_not_forgotten(home):
+    for _ in range(9):
+        home.used(["mug-0"], NOW)
+    home.commit()
+    answer = home.recall(Cue(near_m=(2.0, 0.0, 0.8), k=3, deadline_s=30), NOW + 30 * DAY_NS)
+    assert [one.record.id for one in answer.recollections] == ["mug-2", "mug-1", "mug-0"]
+
+
+def test_a_lockstep_recall_compares_with_every_vector_and_another_may_use_an_index(memory, monkeypatch):
+    memory.temporal.note(
+        Event(id="e", name="said", text="red", valid_from_ns=START_NS, embedding=pack([1.0, 0.0]), encoder="e@1")
+    )
+    memory.commit()
+    asked, find = [], memory.backend.find
+    monkeypatch.setattr(memory.backend, "find", lambda query, **limits: asked.append(query) or find(query, **limits))
+    given = {"vector": pack([1.0, 0.0]), "encoder": "e@1", "kinds": ("event",)}
+    memory.recall(Cue(record_budget=100, **given), NOW)
+    memory.recall(Cue(deadline_s=30, **given), NOW)
+    assert [query.exact for query in asked if query.vector] == [True, False]

@@ -82,6 +82,7 @@ def over_the_wire(message: Any) -> Any:
         (None, lambda s: mc.to_step_event(s, "s", 3, NOW), mc.from_step_event),
         (r.Cue(text="mug", near_m=THIRD, since_ns=5, kinds=("event",), k=0, record_budget=3), mc.to_cue, mc.from_cue),
         (r.Cue(map_id="home-1", k=0), mc.to_cue, mc.from_cue),
+        (r.Cue(text="mug", strategy="spreading"), mc.to_cue, mc.from_cue),
         *((record, mc.to_record, mc.from_record) for record in RECORDS),
     ],
 )
@@ -110,7 +111,8 @@ def test_a_recall_comes_back_equal_also_with_lines_that_are_known() -> None:
         r.Recollection(record=record, score=1 / 3, memory="spatial", age_ns=5, epistemic=r.Epistemic.STALE)
         for record in RECORDS
     )
-    recall = r.Recall(status=r.Status.PARTIAL, recollections=found, missing=("semantic: late",), examined=9)
+    recall = r.Recall(status=r.Status.PARTIAL, recollections=found, missing=("semantic: late",), examined=9,
+                      notes=("found by words alone: no encoder",), nearest=-1 / 3)  # fmt: skip
     write, read = mc.RecordWriter(), mc.RecordReader()
 
     answers = [mc.from_recall(over_the_wire(mc.to_recall(recall, RecallSrv.Response(), write)), read) for _ in range(2)]

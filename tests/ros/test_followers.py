@@ -72,9 +72,9 @@ class Life:
         request = Remember.Request(subject=subject, predicate="usually_in", object=place)
         assert self.corner.call(Remember, "hippocampus/remember", request).error_code == 0
 
-    def forget(self, about: str) -> None:
+    def forget(self, person: str) -> None:
         """Both calls."""
-        request = Forget.Request(about=about)
+        request = Forget.Request(person=person)
         request.token = self.corner.call(Forget, "hippocampus/forget", request).token
         assert self.corner.call(Forget, "hippocampus/forget", request).erased
 

@@ -77,6 +77,11 @@ def test_the_body_of_a_robot_is_an_argument() -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
+def test_what_finds_by_meaning_is_an_argument(name: str) -> None:
+    assert "minilm-l6-v2-int8" in _arguments(name)["encoder"]
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_a_launch_file_has_the_arguments_that_all_have(name: str) -> None:
     tree = ast.parse((LAUNCH / f"{name}.launch.py").read_text(encoding="utf-8"))
 

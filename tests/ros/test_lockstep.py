@@ -16,6 +16,7 @@ import pytest
 pytest.importorskip("rclpy", reason="rclpy is not installed (pip install '.[ros]')")
 pytest.importorskip("neuraxis_interfaces", reason="the wheel of brain_nodes/interfaces is not installed")
 
+from brain_nodes.config import BrainConfig, HippocampusConfig
 from memory.records import Hold
 from sim.environment import SimClock
 from sim.ros.graph import Graph
@@ -30,17 +31,22 @@ def quiet(number: int, total: int, result: object) -> None:
     """No progress is shown."""
 
 
-@pytest.mark.parametrize(("mode", "memory", "episodes"), [("embodied", "full", 5), ("benchmark", "none", 2)])
+@pytest.mark.parametrize(
+    ("mode", "memory", "episodes", "encoder"),
+    [("embodied", "full", 5, ""), ("benchmark", "none", 2, ""), ("embodied", "full", 3, "hash-64")],
+)
 def test_a_run_over_processes_leaves_the_same_bytes(
-    tmp_path: Path, children: Any, mode: str, memory: str, episodes: int
+    tmp_path: Path, children: Any, mode: str, memory: str, episodes: int, encoder: str
 ) -> None:
-    config = RunConfig(mode=mode, memory=memory, episodes=episodes, seed=7)
+    brain = BrainConfig(hippocampus=HippocampusConfig(encoder=encoder))
+    config = RunConfig(mode=mode, memory=memory, episodes=episodes, seed=7, brain=brain)
     here, there = tmp_path / "here", tmp_path / "there"
 
     one = play_run(config, make_suite(config), here, quiet)
     other = play_run_over_ros(config, make_suite(config), there, quiet)
 
-    assert other.results == one.results
+    assert (other.results, other.left) == (one.results, one.left)
+    assert one.left is None or one.left.unembedded == 0
     files = sorted(p.relative_to(here) for p in here.rglob("*.json*"))
     assert len(files) >= episodes + (memory == "full")
     assert [(there / f).read_bytes() == (here / f).read_bytes() for f in files] == [True] * len(files)

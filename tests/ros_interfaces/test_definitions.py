@@ -53,7 +53,7 @@ CARRIED = [
     (records.Step, "msg/Step.msg", {}),
     (records.StepResult, "msg/Event.msg", {}),
     (records.Plan, "msg/Plan.msg", {}),
-    (records.Cue, "srv/Recall.srv", {}),
+    (records.Cue, "srv/Recall.srv", {"vector": "text", "encoder": "text"}),  # the node makes them of the text
     (records.Recollection, "msg/Recollection.msg", {}),
     (records.Recall, "srv/Recall.srv", {}),
 ]
