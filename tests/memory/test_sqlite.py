@@ -278,9 +278,9 @@ def test_what_is_forgotten_is_not_left_in_the_files(store, path):
 
 def test_a_deadline_interrupts_a_query_that_is_under_way(store):
     store.write(Batch(records=tuple(mug(f"mug-{n}", x=float(n)) for n in range(5000))))
-    cut = store.find(Query(), deadline_s=0.005)
-    assert not cut.complete
-    assert 0 < len(cut.records) < 5000
+    cuts = [store.find(Query(), deadline_s=0.004 * 2**n) for n in range(4)]  # a busy machine needs a moment to begin
+    assert any(not cut.complete and 0 < len(cut.records) < 5000 for cut in cuts)
+    assert not store.find(Query(), deadline_s=0.0).complete
     assert store.find(Query(limit=3), deadline_s=30.0).complete
 
 
