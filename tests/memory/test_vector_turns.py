@@ -68,7 +68,7 @@ def test_nobody_commits_further_vectors_before_the_index_has_the_last_ones(store
     append, turns = VectorIndex.append, []
 
     def watched(*arguments):
-        thread = threading.Thread(target=lambda: turns.append(store._writing.acquire(blocking=False)))
+        thread = threading.Thread(target=lambda: turns.append(store._file.writing.acquire(blocking=False)))
         thread.start()
         thread.join()
         append(*arguments)
