@@ -15,6 +15,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -161,14 +162,15 @@ class SqliteBackend:
         return found
 
     def restore(self, entries: Iterable[Record | Tally]) -> None:
-        with self._file.transaction() as sql:
-            self._file.room.need(sql)
-            if sql.execute("SELECT recorded_ns FROM last").fetchone()[0]:
-                count = sql.execute("SELECT count(*) FROM records").fetchone()[0]
-                path = self._file.path
-                raise StoreNotEmpty(f"cannot restore into {path}: it was written before ({count} records)")
-            rows.restore(sql, entries)
-        self._forget_index()
+        with self._file.writing:
+            with self._file.transaction() as sql:
+                self._file.room.need(sql)
+                if sql.execute("SELECT recorded_ns FROM last").fetchone()[0]:
+                    count = sql.execute("SELECT count(*) FROM records").fetchone()[0]
+                    path = self._file.path
+                    raise StoreNotEmpty(f"cannot restore into {path}: it was written before ({count} records)")
+                rows.restore(sql, entries)
+            self._forget_index()
 
     def robots(self) -> tuple[str, ...]:
         held = "SELECT robot FROM records UNION SELECT robot FROM tallies"
@@ -191,10 +193,10 @@ class SqliteBackend:
     def sizes(self) -> StoreSizes:
         on_disk = self._file.size_bytes()
         index = self._vector_index()
-        return StoreSizes(on_disk, index.files_bytes(), index.unindexed, schema.FORMAT)
+        return StoreSizes(on_disk, index.files_bytes(), index.unindexed, schema.FORMAT, index.error)
 
     def forget(self, robot: str, ids: tuple[str, ...]) -> int:
-        with self._file.writing:
+        with self._file.writing, self._vector_index().saving:  # else the index may save again what goes
             gone = self._erase(robot, ids)
             if gone:  # what was erased must not live on in the vector index or in the write-ahead log
                 self._forget_index()
@@ -227,12 +229,16 @@ class SqliteBackend:
     def close(self) -> None:
         if self._vectors is not None:
             self._vectors.rest()
-        with self._file.writing, self._file.reading_turn:
+        with self._file.writing:
             if not self._file.is_open:
                 return
             if self._vectors is not None:
-                self._vectors.close()
-            self._file.close()
+                with suppress(OSError):  # a full disk costs a slower next start, nothing else
+                    self._vectors.save()
+            with self._file.reading_turn:
+                self._file.close()
+                if self._vectors is not None:
+                    self._vectors.close()
 
     def _commit(self, batch: Batch) -> tuple[Receipt, rows.Embedded]:
         with self._file.transaction() as sql:
@@ -290,8 +296,7 @@ class SqliteBackend:
                 self._vector_index().append(embedded.spaces[space], list(numbers), list(vectors))
 
     def _forget_index(self) -> None:
-        with self._file.reading_turn:
-            self._vector_index().discard()
+        self._vector_index().discard()
 
     def _busy(self) -> bool:
         return time.monotonic() - self._wrote_s < _IDLE_AFTER_S
@@ -328,10 +333,11 @@ class SqliteBackend:
         return emptied
 
     def _rebuild(self) -> str:
-        with self._file.transaction() as sql:
-            count = rows.rebuild(sql)
-        index = self._vector_index()
-        index.discard()
+        with self._file.writing:
+            with self._file.transaction() as sql:
+                count = rows.rebuild(sql)
+            index = self._vector_index()
+            index.discard()
         index.digest_all()
         index.save()
         return f"{self._file.path}: every index was made anew from {count} records"
