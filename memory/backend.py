@@ -110,12 +110,14 @@ class StoreSizes:
         rows_bytes, index_bytes: On disk; 0 for a store without files here.
         unindexed: Vectors that are searched one by one because the index has not taken them in yet.
         format: Number of its layout, as migrations count it; 0 for a store without one.
+        index_error: Why the vector index takes nothing in; "" if it does, or this process does not see to it.
     """
 
     rows_bytes: int = 0
     index_bytes: int = 0
     unindexed: int = 0
     format: int = 0
+    index_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

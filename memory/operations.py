@@ -139,6 +139,8 @@ def _warnings(counts: StoreCounts, sizes: StoreSizes, log: int, blobs: int, free
         yield f"the disk has {free} bytes free, less than the store's own {whole}: no backup and no migration would fit"
     if sizes.unindexed >= BACKLOG:
         yield f"{sizes.unindexed} vectors wait for the index and are compared one by one; rebuild takes them in"
+    if sizes.index_error:
+        yield f"the vector index takes nothing in: {sizes.index_error}"
     if counts.records >= RECORDS:
         yield f"{counts.records} records; the figures of speed are promised up to {RECORDS}"
     if log >= WAITING_BYTES:

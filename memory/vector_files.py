@@ -99,18 +99,27 @@ class VectorIndex:
         rows: The store.
         busy: Is a writer at work?
         read_only: Nothing is saved, moved or indexed; files another process saves are taken up.
+
+    Attributes:
+        saving: Held while files are written. Whoever erases rows holds it from before `discard_files` until after
+            `discard`: nothing that goes is saved in between.
+
+    Several threads use it at once. Locks are taken in this order: the store's writing turn, `saving`, refilling, the
+    store's reading turn, replacing, a partition's own.
     """
 
     def __init__(self, folder: Path, rows: Rows, busy: Callable[[], bool], *, read_only: bool = False) -> None:
         self._folder = folder
         self._rows = rows
         self._read_only = read_only
-        self._partitions: dict[int, Partition] = {}
+        self._partitions: dict[int, Partition] = {}  # never changed but replaced: others walk over it meanwhile
+        self._replacing = threading.Lock()
+        self._manifest: dict[int, _Saved] | None = None
         self._manifest_read: tuple[int, int] = (0, 0)
         self._seen = 0
         self._unsaved_from = 0
         self._refilling = threading.Lock()
-        self._saving = threading.Lock()
+        self.saving = threading.RLock()
         self._follower = Follower(lambda: list(self._partitions.values()), busy, self._refill, self._save_much)
         self._load()
         if not read_only:
@@ -128,14 +137,19 @@ class VectorIndex:
         if self._read_only:
             self._follow_writer()
         parts = [self._of(space) for space in spaces]
+        whole = not any(part.behind for part in parts)  # as it was before: later ones are not in the answer either
         found = [pair for part in parts for pair in part.nearest(vector, count)]
-        best = sorted(found, reverse=True)[:count]
-        return [number for _, number in best], not any(part.behind for part in parts)
+        return [number for _, number in sorted(found, reverse=True)[:count]], whole
 
     @property
     def unindexed(self) -> int:
         """Vectors still compared one by one."""
         return sum(part.unindexed for part in self._partitions.values())
+
+    @property
+    def error(self) -> str:
+        """Why nothing moves from the tails into the index; "" if it does."""
+        return self._follower.error
 
     def files_bytes(self) -> int:
         """On disk."""
@@ -150,71 +164,83 @@ class VectorIndex:
 
     def save(self) -> None:
         """Write what has grown since the last time."""
-        with self._saving:
+        with self.saving:
             if self._read_only or not any(part.dirty for part in self._partitions.values()):
                 return
             self._folder.mkdir(exist_ok=True)
             saved = {} if self._manifest is None else dict(self._manifest)
             spaces = {space.number: space for space in self._rows.spaces()}
-            for number, part in list(self._partitions.items()):
+            for number, part in self._partitions.items():
                 if part.dirty and number in spaces:
                     saved[number] = self._save_one(number, part, spaces[number].encoder)
             self._write_manifest(saved)
             self._unsaved_from = sum(part.indexed for part in self._partitions.values())
 
     def discard(self) -> None:
-        """Throw the index away, files too, and begin again from the rows."""
-        self.discard_files()
-        self._partitions.clear()
-        self._load()
+        """Throw the index away, files too, and begin again from the rows; whoever calls has the writing turn."""
+        with self.saving:
+            self.discard_files()
+            self._load()
         self._follower.wake()
 
     def discard_files(self) -> None:
         """Nothing of a vector stays on the disk, in what was moved aside or left half written neither."""
-        for path in self._folder.glob("*"):
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        with self.saving:
+            for path in self._folder.glob("*"):
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            self._manifest = None
+            for part in self._partitions.values():  # if the rows stay after all, they are saved again
+                part.dirty = part.indexed > 0
 
     def rest(self) -> None:
         """Let the thread end; it may wait for the rows meanwhile, so whoever holds them must not wait for it."""
         self._follower.end()
 
     def close(self) -> None:
-        """Save, and let the thread end."""
+        """Let the thread end, and hold nothing; whoever asks now would be told of an empty index."""
         self.rest()
-        with suppress(OSError):  # a full disk costs a slower next start, nothing else
-            self.save()
-        self._partitions.clear()
+        self._partitions = {}
 
     # ---- from the rows
 
     def _of(self, space: Space) -> Partition:
-        if space.number not in self._partitions:
-            self._partitions[space.number] = Partition(space.size)
-        return self._partitions[space.number]
+        part = self._partitions.get(space.number)
+        if part is None:
+            with self._replacing:  # two that make it at once would each fill their own
+                part = self._partitions.get(space.number) or Partition(space.size)
+                self._partitions = {**self._partitions, space.number: part}
+        return part
 
     def _load(self) -> None:
+        """Begin with the files and the rows; until it is done, what was there before answers."""
         self._manifest = self._read_manifest()
         self._seen = self._rows.last_vector()
+        begun: dict[int, Partition] = {}
         for space in self._rows.spaces():
-            part = self._of(space)
+            part = begun[space.number] = Partition(space.size)
             self._take_up(space, part)
             part.behind = space.rows - self._rows.rows_up_to(space.number, part.applied)
-            self._refill_one(space.number, part)
-        self._unsaved_from = sum(part.indexed for part in self._partitions.values())
+            self._read_on(space.number, part)
+        with self._replacing:
+            self._partitions = begun
+        self._unsaved_from = sum(part.indexed for part in begun.values())
 
     def _refill(self) -> None:
-        for number, part in list(self._partitions.items()):
+        for number, part in self._partitions.items():
             self._refill_one(number, part)
 
     def _refill_one(self, number: int, part: Partition) -> None:
-        """Read on in the rows where the tail ends, as far as it may grow."""
         with self._refilling:
-            while part.behind and part.unindexed - part.behind < TAIL_KEPT // 2:
-                page = self._rows.vectors_after(number, part.newest, _PAGE)
-                if not page:
-                    part.behind = 0
-                    return
-                part.take_in(*zip(*page, strict=True))
+            self._read_on(number, part)
+
+    def _read_on(self, number: int, part: Partition) -> None:
+        """Read on in the rows where the tail ends, as far as it may grow."""
+        while (behind := part.behind) and part.unindexed - part.behind < TAIL_KEPT // 2:
+            page = self._rows.vectors_after(number, part.newest, _PAGE)
+            if not page:
+                part.caught_up(behind)
+                return
+            part.take_in(*zip(*page, strict=True))
 
     def _save_much(self) -> None:
         """In an idle moment, so that readers and the next start have less to compare one by one."""
@@ -225,7 +251,6 @@ class VectorIndex:
     def _follow_writer(self) -> None:
         """A reader: what another process has committed since the last look."""
         if self.unindexed > 2 * TAIL_KEPT // 10 and self._stat() != self._manifest_read:
-            self._partitions.clear()
             self._load()
         last = self._rows.last_vector()
         if last == self._seen:

@@ -11,6 +11,7 @@ caller's to drop.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -27,6 +28,9 @@ TAIL_LEFT = 256  # so long a tail behind an index is not worth the work
 TAIL_KEPT = 50_000  # most vectors of a tail held in memory, 75 MB at 384 values; the rest waits in the rows
 GULP = 8  # vectors added at once: the library holds the interpreter meanwhile, about a millisecond
 CONNECTIVITY, EXPANSION = 16, 64
+LOOKS_EVERY_S = 1.0  # the thread, whether the writer has come to rest
+
+log = logging.getLogger(__name__)
 
 
 class Partition:
@@ -65,7 +69,7 @@ class Partition:
         """Take in rows that were committed, in order of their numbers; those it has already are passed over."""
         fresh = np.fromiter(numbers, np.int64)
         with self._lock:
-            known = int(np.searchsorted(fresh, self.newest, side="right"))
+            known = int(np.searchsorted(fresh, self._newest(), side="right"))
             fresh, vectors = fresh[known:], vectors[known:]
             if self.behind or self._count + len(fresh) > TAIL_KEPT:
                 self.behind += len(fresh)
@@ -76,9 +80,14 @@ class Partition:
         """The next rows of those it was behind."""
         fresh = np.fromiter(numbers, np.int64)
         with self._lock:
-            known = int(np.searchsorted(fresh, self.newest, side="right"))
+            known = int(np.searchsorted(fresh, self._newest(), side="right"))
             self._extend(fresh[known:], vectors[known:])
             self.behind = max(0, self.behind - len(fresh) + known)
+
+    def caught_up(self, behind: int) -> None:
+        """The rows have no more of those it was behind then; what came in the meantime still counts."""
+        with self._lock:
+            self.behind = max(0, self.behind - behind)
 
     def nearest(self, vector: bytes, count: int) -> list[tuple[float, int]]:
         """About the `count` nearest as (about its cosine, number), in any order; all if it holds no more."""
@@ -103,7 +112,10 @@ class Partition:
                     return False
                 self._need_index()
                 taken = min(GULP, self._count)
-                self._index.add(self._numbers[:taken].astype(np.uint64), self._vectors[:taken], threads=1)
+                keys = self._numbers[:taken].astype(np.uint64)
+                new = ~self._index.contains(keys)  # all, but after an error half way
+                if new.any():
+                    self._index.add(keys[new], self._vectors[:taken][new], threads=1)
                 self._drop(taken)
                 self.dirty = True
         return self._count > 0
@@ -136,6 +148,10 @@ class Partition:
     @property
     def newest(self) -> int:
         """Highest number in index or tail."""
+        with self._lock:
+            return self._newest()
+
+    def _newest(self) -> int:
         return int(self._numbers[self._count - 1]) if self._count else self.applied
 
     def _extend(self, fresh: Numbers, vectors: Iterable[bytes]) -> None:
@@ -169,11 +185,16 @@ class Partition:
 class Follower:
     """A thread that moves long tails into their indexes while nobody writes, or when they grow too long.
 
+    An error ends nothing: it is logged, the tails are compared one by one, and the next wake begins again.
+
     Args:
         partitions: Called for the present ones.
         busy: Is a writer at work? Then a tail shorter than `patience` waits.
         refill: Called when a tail may have room for rows it was behind.
         rest: Called when there is nothing to do.
+
+    Attributes:
+        error: Why it does not go on; "" if it does.
     """
 
     def __init__(
@@ -189,36 +210,50 @@ class Follower:
         self._refill = refill
         self._rest = rest
         self._patience = patience
+        self.error = ""
+        self._starting = threading.Lock()
         self._wake = threading.Event()
         self._ended = False
         self._thread: threading.Thread | None = None
 
     def wake(self) -> None:
         """There may be something to do."""
-        if self._thread is None and self._waiting():
-            self._thread = threading.Thread(target=self._follow, name="vector index", daemon=True)
-            self._thread.start()
         self._wake.set()
+        if self._thread is None and self._waiting(0):  # long ones: whether now is the time, the thread looks again
+            with self._starting:
+                if self._thread is None and not self._ended:
+                    self._thread = threading.Thread(target=self._follow, name="vector index", daemon=True)
+                    self._thread.start()
 
     def end(self) -> None:
         """Stop after the vectors in hand."""
-        self._ended = True
+        with self._starting:
+            self._ended = True
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
 
     def _follow(self) -> None:
         while not self._ended:
-            woken = self._wake.wait(timeout=1.0)
+            woken = self._wake.wait(timeout=None if self.error else LOOKS_EVERY_S)
             self._wake.clear()
-            while not self._ended and self._digest():
-                pass
-            if not woken and not self._busy():
-                self._rest()
+            try:
+                self._catch_up(woken)
+                self.error = ""
+            except Exception as error:  # the thread's rim: nobody above it would hear of it
+                told, self.error = self.error, f"{type(error).__name__}: {error}"
+                if self.error != told:
+                    log.exception("the vector index does not go on until it is woken; its tail is compared one by one")
+
+    def _catch_up(self, woken: bool) -> None:
+        while not self._ended and self._digest():
+            pass
+        if not woken and not self._busy():
+            self._rest()
 
     def _digest(self) -> bool:
         """One gulp of each long tail; False when there is nothing to do now."""
-        waiting = self._waiting()
+        waiting = self._waiting(self._patience if self._busy() else 0)
         for partition in waiting:
             partition.digest()
             if partition.behind:
@@ -226,8 +261,7 @@ class Follower:
             threading.Event().wait(0.0005)  # let whoever waits for the interpreter have it
         return bool(waiting)
 
-    def _waiting(self) -> list[Partition]:
-        least = self._patience if self._busy() else 0
+    def _waiting(self, least: int) -> list[Partition]:
         return [p for p in self._partitions() if p.unindexed >= max(least, TAIL_LEFT if p.indexed else INDEX_FROM)]
 
 

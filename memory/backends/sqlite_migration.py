@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Opening a file: is it ours, of which format, and how an older one becomes one of today.
 
-Neighbours: sqlite.py opens every connection through here; tests/golden keeps one small store of each format.
+Neighbours: sqlite_file.py opens every connection through here; tests/golden keeps one small store of each format.
 Rules of the file: an older store is copied aside first (`<file>.format-N`), read through the records' own lines, and
 the new file takes its place whole: killed at any instant, the path holds the old store or the new one. A newer one is
 refused.

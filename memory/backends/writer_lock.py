@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One writer per store: an advisory lock on a side file that says who holds it.
 
-Neighbours: sqlite.py takes it before it opens the database and lets go after closing it.
+Neighbours: sqlite_file.py takes it before it opens the database and lets go after closing it.
 Rules of the file: the kernel's lock decides, so a killed holder never blocks the next one; the text inside the file
 is only for the message. The side file stays when the lock is released: removing it would race with a waiting writer.
 """

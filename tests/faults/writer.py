@@ -37,7 +37,7 @@ def live(
     clock = StepClock()
     store = SqliteBackend(path, clock)
     for pragma in pragmas:
-        store._writer.execute(f"PRAGMA {pragma}").fetchall()
+        store._file.writer.execute(f"PRAGMA {pragma}").fetchall()
     for step in itertools.islice(steps(seed), first, last):
         clock.number = step.number
         told(step.number, step.run(store))
