@@ -24,18 +24,18 @@ ROOT = Path(__file__).parents[2]
 # The run itself, with every receipt printed after the store gave it; what follows the last whole line was not said.
 CHILD = """
 import json, sys
-from memory.lifelong import LifelongMemory
+from memory.draft import Draft
 
-commit = LifelongMemory.commit
+commit = Draft.commit
 
-def acknowledge(memory, key=""):
-    receipt = commit(memory, key)
+def acknowledge(draft, key=""):
+    receipt = commit(draft, key)
     if receipt is not None:
         told = {"from": receipt.first_sequence, "to": receipt.last_sequence, "at_ns": receipt.recorded_ns, "key": key}
         print(json.dumps(told), flush=True)
     return receipt
 
-LifelongMemory.commit = acknowledge
+Draft.commit = acknowledge
 
 from pathlib import Path
 from sim.runner import RunConfig, make_suite, play_run
