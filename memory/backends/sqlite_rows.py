@@ -123,6 +123,7 @@ def erase(sql: sqlite3.Connection, robot: str, record_id: str) -> int:
         if number is not None:
             drop_vector(sql, number)
     tallies = sql.execute("DELETE FROM tallies WHERE robot = ? AND id = ?", (owner, record_id)).rowcount
+    _parsed.cache_clear()  # or its text would stay in the process
     return len(rows) + tallies
 
 
