@@ -23,7 +23,7 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from std_msgs.msg import Bool
 
 from brain_nodes.errors import ExecutionError, Preempted, Stopped, UnknownSkill
-from brain_nodes.ros import parameters, spinning
+from brain_nodes.ros import goals, parameters, spinning
 from brain_nodes.ros.arm import Arm, Gripper
 from brain_nodes.ros.conversions import from_call, to_outcome, to_skill
 from brain_nodes.ros.forwarding import forwarders
@@ -284,14 +284,7 @@ class RobotBodyNode(RegionNode):
         goal.execute()
 
     def _finished(self, goal: Any) -> Any:
-        result = self._results.pop(bytes(goal.goal_id.uuid))
-        if goal.is_cancel_requested:
-            goal.canceled()
-        elif result.error_code:
-            goal.abort()
-        else:
-            goal.succeed()
-        return result
+        return goals.ended(goal, self._results.pop(bytes(goal.goal_id.uuid)))
 
 
 def main() -> int:

@@ -21,6 +21,7 @@ from neuraxis_interfaces.action import ExecuteStep
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 
 from brain_nodes.errors import ExecutionError, Preempted, Stopped
+from brain_nodes.ros import goals
 from brain_nodes.ros.conversions import from_step, to_outcome
 from memory.errors import NeuraxisError, RejectedInput
 from memory.geometry import finite
@@ -158,14 +159,7 @@ class StepServer:
         goal.execute()
 
     def _finished(self, goal: Any) -> Any:
-        result = self._results.pop(bytes(goal.goal_id.uuid))
-        if goal.is_cancel_requested:
-            goal.canceled()
-        elif result.error_code:
-            goal.abort()
-        else:
-            goal.succeed()
-        return result
+        return goals.ended(goal, self._results.pop(bytes(goal.goal_id.uuid)))
 
 
 def _named(error: Exception) -> NeuraxisError:

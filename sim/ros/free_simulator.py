@@ -16,7 +16,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from neuraxis_interfaces.action import RunSkill
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 
-from brain_nodes.ros import parameters, spinning
+from brain_nodes.ros import goals, parameters, spinning
 from brain_nodes.ros.conversions import from_call, to_outcome
 from brain_nodes.ros.lifecycle_node import SAMPLES, STEADY
 from brain_nodes.ros.settings import told
@@ -121,14 +121,7 @@ class FreeSimulator(SimulatorNode):
         goal.execute()
 
     def _finished(self, goal: Any) -> Any:
-        result = self._results.pop(bytes(goal.goal_id.uuid).hex())
-        if goal.is_cancel_requested:
-            goal.canceled()
-        elif result.error_code:
-            goal.abort()
-        else:
-            goal.succeed()
-        return result
+        return goals.ended(goal, self._results.pop(bytes(goal.goal_id.uuid).hex()))
 
 
 def main() -> int:
