@@ -55,7 +55,7 @@ $(filter-out test-ros test-neo4j,$(GROUPS:%=test-%)): test-%: $(TEST)/installed
 # On the server that NEURAXIS_TEST_NEO4J names, or one started for it; REQUIRE=neo4j fails where there is neither.
 test-neo4j: $(TEST)/installed
 	$(TEST)/bin/python tools/neo4j_server.py $(if $(REQUIRE),--require) \
-		$(TEST)/bin/python -m pytest -m neo4j $(PYTEST_ARGS)
+		$(TEST)/bin/python -m pytest -m "neo4j and not long" $(PYTEST_ARGS)
 
 test-ros: $(ROS)/installed
 	$(ROS_TESTS)

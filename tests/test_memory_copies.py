@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
+
+import pytest
 
 from memory import operations
 from memory.backend import Batch
 from memory.lifelong import LifelongMemory
 from memory.records import Instance
-from memory.samples import START_NS, S, mug
+from memory.samples import START_NS, S, fill, mug
 from tests.memory_commands import kitchen_url, memory_command, refused, text_of  # noqa: F401
 
 
@@ -24,6 +27,26 @@ def test_an_export_comes_back_equal_and_only_into_an_empty_store(neuraxis, url, 
     assert first.read_bytes() == second.read_bytes() == text_of(url).encode()
     refused(neuraxis("import", copy, first), "written before")
     assert not list(tmp_path.glob("*.partial"))
+
+
+@pytest.mark.neo4j
+def test_a_store_goes_through_the_graph_and_comes_back_byte_for_byte(neuraxis, url, neo4j_url, tmp_path):
+    with operations.opened(url, to_write=True) as backend:
+        fill(backend, random.Random(11), 400)
+        backend.forget("robot", (next(backend.changes(since=200)).id,))
+    stores = [url, neo4j_url, f"sqlite:///{tmp_path}/back.db"]
+    told = []
+    for number, store in enumerate(stores):
+        if number:
+            assert neuraxis("import", store, tmp_path / f"{number - 1}.jsonl").code == 0
+        assert neuraxis("export", store, tmp_path / f"{number}.jsonl").code == 0
+        assert neuraxis("verify", store, "--json").answer["ok"] is True
+        told.append(neuraxis("stats", store, "--json").answer)
+    first, through, back = ((tmp_path / f"{number}.jsonl").read_bytes() for number in range(3))
+    assert first == through == back == text_of(url).encode()
+    same = ("records", "current", "tallies", "by_kind", "vectors", "by_encoder", "robots", "last_sequence")
+    assert [told[1][name] for name in same] == [told[0][name] for name in same]
+    assert min(told[1][name] for name in ("format", "tallies", "vectors", "last_sequence")) > 0
 
 
 def test_a_broken_export_is_refused_by_its_line_and_imports_nothing(neuraxis, url, tmp_path):

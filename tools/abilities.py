@@ -47,11 +47,16 @@ class Results:
         column, _, name = place.partition("::")
         name = name.partition("[")[0]
         for table, contract in (("stores", BackendContract), ("memories", MemoryContract)):
-            if hasattr(contract, name):
+            if hasattr(contract, name) and not _absent(report):
                 cells = self.cells[table][said(name)]
                 cell = KEPT if report.passed else _why(report)
                 worse = cells.get(column.removeprefix("Test"), KEPT)
                 cells[column.removeprefix("Test")] = cell if worse == KEPT else worse
+
+
+def _absent(report: Any) -> bool:
+    """Was it skipped for want of a server, or of a package?"""
+    return bool(report.skipped) and "lacks " not in str(report.longrepr)
 
 
 def _why(report: Any) -> str:

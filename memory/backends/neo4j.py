@@ -47,10 +47,7 @@ from memory.query import Query
 from memory.records import RECORD_KINDS, Record, Relation, Tally
 
 _PAGE = 500
-_COUNTS = ", ".join(
-    [f"COUNT {{ (:{label}) }}" for label in ("Record", "Current", "Tally", "Embedded")]
-    + [f"COUNT {{ (:{schema.LABELS[kind]}) }}" for kind in sorted(RECORD_KINDS)]
-)
+_COUNTED = ("Record", "Current", "Tally", "Embedded", *(schema.LABELS[kind] for kind in sorted(RECORD_KINDS)))
 _NEXT_ROBOT = (
     "CALL { MATCH (r:Record) USING INDEX r:Record(robot, seq) WHERE r.robot > $last AND r.seq IS NOT NULL "
     "RETURN r.robot AS robot ORDER BY r.robot LIMIT 1 UNION MATCH (t:Tally) USING INDEX t:Tally(robot, record_id) "
@@ -214,17 +211,23 @@ class Neo4jBackend:
 
     def counts(self) -> StoreCounts:
         self._need_open()
-        ((records, current, tallies, vectors, *kinds),) = self._link.rows(f"RETURN {_COUNTS}")
-        by_kind = tuple((kind, count) for kind, count in zip(sorted(RECORD_KINDS), kinds, strict=True) if count)
-        return StoreCounts(records, current, tallies, by_kind, vectors)
+        spaces = sorted(schema.spaces(self._link).items())
+        labels = (*_COUNTED, *(space.label for _, space in spaces))
+        asked = ", ".join(f"COUNT {{ (:{label}) }}" for label in labels)
+        ((records, current, tallies, vectors, *held),) = self._link.rows(f"RETURN {asked}")
+        kinds, encoders = sorted(RECORD_KINDS), [encoder for encoder, _ in spaces]
+        by_kind = tuple((kind, count) for kind, count in zip(kinds, held, strict=False) if count)
+        by_encoder = tuple((one, n) for one, n in zip(encoders, held[len(kinds) :], strict=True) if n)
+        return StoreCounts(records, current, tallies, by_kind, vectors, by_encoder)
 
     def sizes(self) -> StoreSizes:
         self._need_open()
+        ((format_,),) = self._link.rows("MATCH (s:Store {name: 'memory'}) RETURN s.format")
         waiting = "SHOW VECTOR INDEXES YIELD labelsOrTypes, state WHERE state <> 'ONLINE' RETURN labelsOrTypes[0]"
         labels = {label for (label,) in self._link.rows(waiting)}
         ours = [space.label for space in schema.spaces(self._link).values() if space.label in labels]
         counted = (self._link.rows(f"MATCH (r:{label}) RETURN count(r)")[0][0] for label in ours)
-        return StoreSizes(unindexed=sum(counted))
+        return StoreSizes(unindexed=sum(counted), format=format_)
 
     def forget(self, robot: str, ids: tuple[str, ...]) -> int:
         with self._writing() as ledger:

@@ -3,7 +3,7 @@
 
 Neighbours: neo4j_schema.py says what the labels and properties mean; neo4j.py and neo4j_upkeep.py write with these.
 Rules of the file: `line` and `vector` give the record back exactly, each with a checksum; every other property repeats
-what searches and people need, and verify compares it. retired_ns alone is not in the line.
+what searches and people need, and verify compares it. retired_ns is not in the line, nor is a value at its default.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from memory.backends.neo4j_schema import LABELS, Space
 from memory.embedding import unpack
 from memory.errors import RejectedInput, StoreCorrupt
 from memory.query import text_of, words
-from memory.records import RECORD_KINDS, Positioned, Record, Tally
+from memory.records import NAME_LETTERS, RECORD_KINDS, Positioned, Record, Tally
 from memory.serialization import from_line, to_line
 
 ROW = "r.seq, r.line, r.retired_ns, r.vector"
@@ -30,7 +30,7 @@ _CREATE = (
 )
 _PUT_TALLIES = "UNWIND $rows AS row MERGE (t:Tally {robot: row.robot, record_id: row.record_id}) SET t = row"
 _PUT_SPACE = "MERGE (v:VectorSpace {digest: $digest}) SET v.encoder = $encoder, v.size = $size"
-SHOWN = 500  # characters of a text that a property shows, and of the longest id: the indexes take 8 kB in all
+SHOWN = NAME_LETTERS  # of a text that a property shows, as of the longest id: an index takes 8 kB, the text of three
 _LONGEST_TERM = 100
 _AT_ONCE = 500  # rows in one statement, so that a large batch shows signs of life
 _NOT_SHOWN = {"embedding", "encoder", "sequence", "retired_ns", "position_m"}
@@ -47,9 +47,9 @@ def node_of(record: Record) -> dict[str, Any]:
     """Labels, properties and place of one version, as CREATE takes them.
 
     Raises:
-        RejectedInput: it has no true spelling, or a name is too long for an index.
+        RejectedInput: it has no true spelling, or its encoder's name is too long for an index.
     """
-    line = to_line(replace(record, retired_ns=None), vector=False)
+    line = to_line(replace(record, retired_ns=None), stored=True)
     labels = ["Record", LABELS[record.kind], *(["Current"] if record.retired_ns is None else [])]
     properties = {
         **properties_of(record),
@@ -66,8 +66,6 @@ def node_of(record: Record) -> dict[str, Any]:
 
 def properties_of(record: Record) -> dict[str, Any]:
     """What the line says, as people and indexes see it."""
-    for name in ("robot", "id"):
-        check_name(getattr(record, name), f"{record.kind} {record.id[:80]!r}")
     shown = {name: _shown(getattr(record, name)) for name in _PLAIN[record.kind]}
     found_by = " ".join(sorted(map(term, words(text_of(record)))))
     held = {**shown, "kind": record.kind, "seq": record.sequence, "words": found_by, "scope": scope(record.robot)}
@@ -76,7 +74,9 @@ def properties_of(record: Record) -> dict[str, Any]:
 
 def vector_of(record: Record) -> dict[str, Any]:
     """The properties that hold its vector."""
-    check_name(record.encoder, f"encoder of {record.kind} {record.id[:80]!r}")
+    if len(record.encoder) > SHOWN:
+        named, letters = f"{record.kind} {record.id[:80]!r}", len(record.encoder)
+        raise RejectedInput(f"{named}: an encoder's name of {letters} letters, the index takes {SHOWN}")
     return {
         "encoder": record.encoder,
         "embedding": list(unpack(record.embedding)),
@@ -88,8 +88,6 @@ def vector_of(record: Record) -> dict[str, Any]:
 def tally_node(tally: Tally) -> dict[str, Any]:
     """The properties of one counter."""
     line = to_line(tally)
-    for name in (tally.robot, tally.record_id):
-        check_name(name, f"tally of {tally.record_id[:80]!r}")
     plain = {f.name: _shown(getattr(tally, f.name)) for f in fields(Tally)}
     return {**plain, "line": line, "checksum": checksum_of(line.encode())}
 
@@ -160,12 +158,6 @@ def shown(text: str) -> str:
 def shown_all(some: tuple[str, ...]) -> list[str]:
     """Those that a text can equal, as properties show them."""
     return [shown(one) for one in dict.fromkeys(some) if encodable(one)]
-
-
-def check_name(name: str, of: str) -> None:
-    """Raise RejectedInput for a name no index takes."""
-    if len(name) > SHOWN:
-        raise RejectedInput(f"{of}: a name of {len(name)} characters, Neo4j's indexes take {SHOWN}: {name[:80]!r}…")
 
 
 def encodable(text: str) -> bool:

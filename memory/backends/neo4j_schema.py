@@ -5,7 +5,7 @@ Neighbours: neo4j_rows.py fills the nodes, neo4j_graph.py draws the relationship
 
 Every version of a record is a node with these labels:
     :Record     every one; properties are the record's fields under their own names, but `seq` for sequence and the
-                point `position` for position_m. Texts beyond 500 characters are cut for people; `line` holds all.
+                point `position` for position_m. Texts beyond 512 letters are cut for people; `line` holds all.
     :Instance :Place :Fact :Event :Episode :Lesson      its kind; a Fact is a Relation of records.py
     :Current    while the version is believed (it has no retired_ns)
     :Embedded, :Embedded_<encoder>_<size>               it has a vector; one vector index for each of the latter

@@ -28,7 +28,13 @@ _LARGEST, _MANY = 2**63 - 1, 2**31 - 1
 _FIRST_RADIUS_M, _LAST_RADIUS_M = 1.0, 4000.0
 _WORDS_ASKED = 500  # Lucene refuses more than 1024 clauses
 _TEXTS = {f.name for cls in RECORD_KINDS.values() for f in fields(cls) if f.type == "str"} - {"encoder", "frame_id"}
-_RANKED: tuple[dict[str, Any], ...] = ({"newest_first": True}, {"near_m": (0.0, 0.0, 0.0)}, {"any_text": "a"})
+_HERE = (0.0, 0.0, 0.0)
+_RANKED: tuple[dict[str, Any], ...] = (
+    {"newest_first": True},
+    {"near_m": _HERE, "within_m": 0.0},  # one ball
+    {"near_m": _HERE, "limit": 0},  # everywhere
+    {"any_text": "a"},
+)
 _ASKED: tuple[dict[str, Any], ...] = (
     {"kinds": ("event",)},
     {"kinds": ("instance", "place")},
@@ -88,18 +94,18 @@ def filters_of(query: Query) -> Filters:
 
 
 def _add_clocks(query: Query, add: Callable[..., None]) -> None:
-    if query.recorded_at_ns is not None:
-        add("r.recorded_ns <= $then", then=_fit(query.recorded_at_ns))
-        if not query.history:
-            add("(r.retired_ns IS NULL OR r.retired_ns > $then)")
-    elif not query.history:
+    """As few shapes as may be, since a server plans each for itself: a clock that is not asked gets an open bound."""
+    recorded, at, until = query.recorded_at_ns, query.valid_at_ns, query.until_ns
+    if recorded is None and not query.history:
         add("r:Current")
-    if query.valid_at_ns is not None:
-        add("r.valid_from_ns <= $at AND (r.valid_to_ns IS NULL OR r.valid_to_ns > $at)", at=_fit(query.valid_at_ns))
-    if query.since_ns is not None:
-        add("(r.valid_to_ns IS NULL OR r.valid_to_ns > $since)", since=_fit(query.since_ns))
-    if query.until_ns is not None:
-        add("r.valid_from_ns <= $until", until=_fit(query.until_ns - 1))
+    else:
+        then = _LARGEST if recorded is None else _fit(recorded)
+        add("r.recorded_ns <= $then", then=then)
+        add("(r.retired_ns IS NULL OR r.retired_ns > $gone)", gone=-_LARGEST if query.history else then)
+    after = max(-_LARGEST if bound is None else _fit(bound) for bound in (at, query.since_ns))
+    add("(r.valid_to_ns IS NULL OR r.valid_to_ns > $after)", after=after)
+    if at is not None or until is not None:  # an index may lead by it, so that it stands there only if it is one
+        add("r.valid_from_ns <= $before", before=min(_LARGEST if at is None else _fit(at), _last(until)))
 
 
 class Search:
@@ -284,6 +290,10 @@ def _growing(size: int) -> Iterator[int]:
 
 def _slices(asked: list[str]) -> Iterator[list[str]]:
     return (asked[start : start + _WORDS_ASKED] for start in range(0, len(asked), _WORDS_ASKED))
+
+
+def _last(until_ns: int | None) -> int:
+    return _LARGEST if until_ns is None else _fit(until_ns - 1)
 
 
 def _fit(number: int) -> int:

@@ -16,12 +16,10 @@ from memory.spatial import SpatialMemory
 from memory.temporal import TemporalMemory
 from memory.testing import MemoryContract
 
-URLS = ("memory://", "sqlite:///{folder}/store.db")
 
-
-@pytest.fixture(params=URLS)
-def address(request, tmp_path):
-    return request.param.format(folder=tmp_path)
+@pytest.fixture
+def address(any_store):
+    return any_store
 
 
 class TestSpatial(MemoryContract):

@@ -25,7 +25,6 @@ from sim.world import Floor, Robot, Room, Thing, World
 NEVER = Condition("holding", "Unicorn")
 LIVING = Room("living room", (-1.0, -3.0, 4.0, 3.0), (0.0, 0.0))
 HALL = Room("hall", (-4.0, -3.0, -1.0, 3.0), (-2.0, 0.0))
-URLS = ("memory://", "sqlite:///{folder}/robot.db")
 
 
 def table() -> Thing:
@@ -144,19 +143,17 @@ def life(tmp_path: Path, grounding: Grounding) -> Iterator[Life]:
     lived.memory.close()
 
 
-@pytest.fixture(params=URLS)
-def parked(request: pytest.FixtureRequest, tmp_path: Path, grounding: Grounding) -> Iterator[Life]:
+@pytest.fixture
+def parked(any_store: str, grounding: Grounding) -> Iterator[Life]:
     """A robot over each kind of store."""
-    (tmp_path / "store").mkdir()
-    lived = Life(request.param.format(folder=tmp_path / "store"), grounding)
+    lived = Life(any_store, grounding)
     yield lived
     lived.memory.close()
 
 
-@pytest.fixture(params=[*URLS, pytest.param("neo4j", marks=pytest.mark.neo4j)])
-def memory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LifelongMemory]:
-    url = request.getfixturevalue("neo4j_url") if request.param == "neo4j" else request.param.format(folder=tmp_path)
-    with LifelongMemory.open(url, clock=SimClock()) as opened:
+@pytest.fixture
+def memory(any_store: str) -> Iterator[LifelongMemory]:
+    with LifelongMemory.open(any_store, clock=SimClock()) as opened:
         yield opened
 
 

@@ -16,10 +16,10 @@ def opened(neo4j_url: str) -> Iterator[Callable[..., Backend]]:
     """Open the test server's store, or the one at another address, with a patience of our own."""
     stores = []
 
-    def open_it(url: str = neo4j_url, patience_s: float = 30.0, **keywords: object) -> Backend:
+    def open_it(url: str = neo4j_url, warm_up_s: float = 0.0, **keywords: object) -> Backend:
         from memory.backends.neo4j import Neo4jBackend
 
-        stores.append(Neo4jBackend(url, ContractClock(), patience_s=patience_s, **keywords))
+        stores.append(Neo4jBackend(url, ContractClock(), warm_up_s=warm_up_s, **keywords))
         return stores[-1]
 
     yield open_it

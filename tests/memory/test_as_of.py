@@ -87,12 +87,20 @@ def answer(memory, subject, at, recorded_ns):
     return [next(iter(seen), None), next(iter(told), None)]
 
 
-@pytest.mark.parametrize("url", [*URLS, pytest.param("neo4j", marks=[pytest.mark.neo4j, pytest.mark.timeout(1800)])])
-def test_ten_thousand_moments_of_both_clocks_are_as_brute_force_says(url, request, tmp_path):
+SERVED = [pytest.mark.neo4j, pytest.mark.timeout(1800)]
+LIVES = [
+    *((url, 20) for url in URLS),
+    pytest.param("neo4j", 5, marks=SERVED),
+    pytest.param("neo4j", 20, marks=[*SERVED, pytest.mark.long]),
+]
+
+
+@pytest.mark.parametrize(("url", "lives"), LIVES)
+def test_ten_thousand_moments_of_both_clocks_are_as_brute_force_says(url, lives, request, tmp_path):
     server = request.getfixturevalue("neo4j_url") if url == "neo4j" else ""
     asked = 0
     done = Counter()
-    for seed in range(20):
+    for seed in range(lives):
         rng, model = random.Random(seed), _model()
         (tmp_path / str(seed)).mkdir()
         path = server or url.format(folder=tmp_path / str(seed))
@@ -105,8 +113,8 @@ def test_ten_thousand_moments_of_both_clocks_are_as_brute_force_says(url, reques
                 expected = model.as_of(subject, at, recorded_ns)
                 assert answer(memory, subject, at, recorded_ns) == expected, (seed, subject, at, recorded_ns)
                 asked += 1
-    assert asked == 10_000
-    assert min(done[kind] for kind in ("seen", "told", "bounded", "ended", "undone")) > 50, done
+    assert asked == 500 * lives
+    assert min(done[kind] for kind in ("seen", "told", "bounded", "ended", "undone")) > 2.5 * lives, done
 
 
 def tell(memory, *facts):

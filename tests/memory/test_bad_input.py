@@ -20,25 +20,19 @@ from memory.registry import open_backend
 from memory.samples import START_NS, ContractClock, S, mug
 from memory.serialization import TEXT_LETTERS
 
-URLS = ("memory://", "sqlite:///{folder}/robot.db")
 NAN, INF = math.nan, math.inf
 
 
-@pytest.fixture(params=URLS)
-def url(request, tmp_path):
-    return request.param.format(folder=tmp_path)
-
-
 @pytest.fixture
-def backend(url):
-    store = open_backend(url, ContractClock())
+def backend(any_store):
+    store = open_backend(any_store, ContractClock())
     yield store
     store.close()
 
 
 @pytest.fixture
-def memory(url):
-    with LifelongMemory.open(url, clock=ContractClock()) as opened:
+def memory(any_store):
+    with LifelongMemory.open(any_store, clock=ContractClock()) as opened:
         yield opened
 
 

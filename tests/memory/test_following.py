@@ -13,9 +13,9 @@ from memory.samples import START_NS, ContractClock, mug
 from memory.searching import Answer, Limits
 
 
-@pytest.fixture(params=["memory://", "sqlite:///{folder}/store.db"])
-def backend(request, tmp_path):
-    store = open_backend(request.param.format(folder=tmp_path), ContractClock())
+@pytest.fixture
+def backend(any_store):
+    store = open_backend(any_store, ContractClock())
     yield store
     store.close()
 

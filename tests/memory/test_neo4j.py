@@ -20,11 +20,11 @@ from memory.backend import Batch
 from memory.embedding import pack
 from memory.errors import NeuraxisError, RejectedInput, StoreCorrupt, StoreUnavailable
 from memory.query import Query
-from memory.records import Event, Place, Relation, Tally
+from memory.records import NAME_LETTERS, Event, Place, Relation, Tally
 from memory.registry import open_backend
 from memory.samples import ENCODER, START_NS, ContractClock, S, fill, mug, retirement
-from memory.serialization import load
-from memory.testing import exported
+from memory.serialization import TEXT_LETTERS, load
+from memory.testing import BackendContract, exported
 
 pytestmark = [pytest.mark.neo4j, pytest.mark.timeout(600)]
 
@@ -171,6 +171,36 @@ def test_an_export_goes_to_the_graph_and_back_byte_for_byte(store, opened, tmp_p
     assert exported(back) == exported(model)
 
 
+@pytest.mark.long
+def test_every_question_of_the_contract_is_answered_as_the_definition_says(store):
+    BackendContract().test_it_finds_exactly_what_the_definition_says(store)
+
+
+def test_opening_has_the_usual_questions_planned_and_asks_each_but_once_or_twice(opened, monkeypatch):
+    from memory.backends.neo4j_link import Link
+
+    asked, stream = [], Link.stream
+
+    def noted(self, statement, *more, **parameters):
+        asked.append(statement)
+        stream(self, statement, *more, **parameters)
+
+    monkeypatch.setattr(Link, "stream", noted)
+    store = opened(warm_up_s=60.0)
+    planned = set(asked)
+    assert 40 < len(asked) < 2 * len(planned)
+    mugs, here = {"kinds": ("instance",), "equals": (("label", "mug"),)}, (1.0, 2.0, 3.0)
+    for query in (
+        Query(kinds=("event",), newest_first=True, limit=5),
+        Query(kinds=("event",), newest_first=True, limit=5, text="red mug", valid_at_ns=START_NS),
+        Query(**mugs, near_m=here, limit=3),
+        Query(**mugs, near_m=here, within_m=2.0, valid_at_ns=START_NS, since_ns=START_NS),
+        Query(kinds=("instance", "place"), any_text="red mug", limit=5),
+    ):
+        store.find(query)
+    assert set(asked) == planned
+
+
 def test_a_restore_that_was_killed_leaves_an_empty_store(opened, cypher):
     opened().close()
     cypher(
@@ -284,18 +314,21 @@ def test_words_that_look_like_statements_are_only_words(store, cypher):
     assert "verified" in store.maintain("verify")
 
 
-def test_ten_megabytes_of_text_are_kept_and_found_and_a_name_of_that_length_is_refused(store):
-    long = "word " * 2_000_000 + "needle"
+def test_the_longest_texts_and_names_are_kept_and_found(store):
+    long = "word " * (TEXT_LETTERS // 5 - 2) + "needle"
     store.write(Batch(records=(Event(id="e", valid_from_ns=START_NS, name="said", text=long),)))
     assert store.find(Query(text="needle")).records[0].text == long
     store.write(Batch(records=(replace(mug("a"), label=long), fact("f", long, long, long))))
     assert [r.id for r in store.find(Query(equals=(("label", long),))).records] == ["a"]
     assert [r.id for r in store.expand("robot", (long,))] == ["f"]
     assert store.expand("robot", (long + "!",)) == ()
-    for name in (mug("x" * 501), mug(robot="x" * 501)):
-        with pytest.raises(RejectedInput, match="501 characters"):
-            store.write(Batch(records=(name,)))
+    name = "\U0001f916" * NAME_LETTERS  # four bytes each
+    store.write(Batch(records=(fact(name, name, name, name, robot=name),), tallies=(Tally(name, name, START_NS),)))
+    assert list(store.get(name, (name,))) == list(store.tallies(name, (name,))) == [name]
+    assert [r.id for r in store.expand(name, (name,))] == [name]
     assert store.find(Query(robot="x" * 9000, ids=("x" * 9000,))).records == ()
+    with pytest.raises(RejectedInput, match="encoder's name of 513 letters"):
+        store.write(Batch(records=(replace(mug("b"), embedding=pack([1.0]), encoder="e" * 513),)))
     assert "verified" in store.maintain("verify")
 
 
