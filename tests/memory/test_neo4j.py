@@ -178,7 +178,6 @@ def test_every_question_of_the_contract_is_answered_as_the_definition_says(store
 
 
 def test_opening_has_the_usual_questions_planned_and_asks_each_but_once_or_twice(opened, monkeypatch):
-    from memory.backends.neo4j_link import Link
 
     asked, stream = [], Link.stream
 
