@@ -31,6 +31,20 @@ def test_a_page_is_read_as_it_is_written():
     assert abilities.merged(tables, fresh)["stores"][abilities.promises(BackendContract)[0]]["Sqlite"] == "NO"
 
 
+def test_a_column_whose_server_is_not_there_stays_as_the_page_has_it():
+    asked = abilities.Results()
+    for outcome, said in (
+        ("passed", ""),
+        ("skipped", "TestStore lacks BACKUP"),
+        ("skipped", "no server; make test-neo4j"),
+    ):
+        name = f"tests/contract/test_backends.py::Test{outcome}{len(said)}::test_a_key_is_committed_once"
+        asked.pytest_runtest_logreport(
+            pytest.TestReport(name, ("", 0, ""), {}, outcome, said, "setup" if said else "call")
+        )
+    assert dict(asked.cells["stores"]) == {"a key is committed once": {"passed0": "yes", "skipped22": "lacks BACKUP"}}
+
+
 @pytest.mark.long
 def test_the_page_is_what_the_grid_says_today():
     checked = subprocess.run(

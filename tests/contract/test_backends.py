@@ -14,7 +14,7 @@ class TestInMemory(BackendContract):
 @pytest.mark.timeout(600)
 class TestNeo4j(BackendContract):
     url = "neo4j"  # stands for the test server's address, its store emptied
-    questions = 500  # all of them in tests/memory/test_neo4j.py, which is long
+    questions = 300  # all of them in tests/memory/test_neo4j.py, which is long
 
 
 class TestSqlite(BackendContract):
