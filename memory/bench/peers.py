@@ -183,7 +183,7 @@ class _SqliteVec:
 
 
 class _Emem:
-    """https://pypi.org/project/emem: its MemoryStore, which takes vectors as they are."""
+    """emem: its MemoryStore, which takes vectors as they are."""
 
     def __init__(self, folder: Path, most: int) -> None:
         self._np, emem = import_module("numpy"), import_module("emem")
@@ -218,7 +218,7 @@ class _Emem:
 
 
 class _GraphRag:
-    """https://pypi.org/project/neo4j-graphrag: its own upsert and VectorRetriever."""
+    """neo4j-graphrag: its own upsert and VectorRetriever."""
 
     _LABEL, _INDEX = "NeuraxisPeer", "neuraxis_peer_vectors"
 
