@@ -20,9 +20,9 @@ from pathlib import Path
 from memory import serialization
 from memory.backend import Backend, Clock, StoreCounts
 from memory.errors import RejectedInput, StoreCorrupt, StoreNotEmpty, StoreUnavailable
-from memory.operations import Told, beside, made, opened
+from memory.operations import Told, made, opened
 from memory.records import Record, Tally
-from memory.registry import file_of
+from memory.registry import beside, file_of
 
 _SQLITE = b"SQLite format 3\0"
 

@@ -35,7 +35,7 @@ from memory.provenance import DEPTH, Explanation, explain
 from memory.quarantine import Quarantine
 from memory.recall import recall
 from memory.records import Cue, Episode, Event, Instance, Lesson, Place, Positioned, Recall, Record, Relation, Tally
-from memory.registry import open_backend, quarantine_of
+from memory.registry import beside, file_of, open_backend
 from memory.rest import Rested
 from memory.searching import Memory, Shared
 from memory.semantic import SemanticMemory
@@ -139,9 +139,10 @@ class LifelongMemory:
         """
         backend = open_backend(url, clock)
         try:
-            folder = blob_folder or (f"{url[10:]}.blobs" if url.startswith("sqlite:///") else "")
-            blobs = Blobs(Path(folder), budget_bytes=blob_budget_bytes) if folder else None
-            quarantine = Quarantine(path=quarantine_of(url))
+            file = file_of(url)
+            folder = Path(blob_folder) if blob_folder else file and beside(file, ".blobs")
+            blobs = Blobs(folder, budget_bytes=blob_budget_bytes) if folder else None
+            quarantine = Quarantine(path=file and beside(file, ".quarantine.jsonl"))
             memory = cls(backend, robot=robot, memories=memories, encoder=encoder, blobs=blobs, quarantine=quarantine)
             memory.pictures.reconcile()
             if memory.began_with and not continue_:

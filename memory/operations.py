@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from memory.backend import Backend, Capability, Clock, StoreCounts, StoreSizes
 from memory.blobs import Blobs
@@ -22,7 +21,7 @@ from memory.enrichment import Enrichment, Progress
 from memory.errors import RejectedInput, StoreUnavailable
 from memory.lifelong import LifelongMemory
 from memory.quarantine import Quarantine
-from memory.registry import file_of, open_backend, quarantine_of
+from memory.registry import beside, file_of, open_backend
 
 Told = Callable[[int], None]
 BACKLOG = 20_000  # vectors waiting for the index, up to which recall is promised to stay in its figure
@@ -119,7 +118,8 @@ class Stats:
 
 def stats(backend: Backend, url: str) -> Stats:
     """How the store stands now."""
-    file, kept = file_of(url), quarantine_of(url)
+    file = file_of(url)
+    kept = file and beside(file, ".quarantine.jsonl")
     log = blobs = free = 0
     if file is not None:
         wal, pictures = beside(file, "-wal"), beside(file, ".blobs")
@@ -148,11 +148,6 @@ def _warnings(counts: StoreCounts, sizes: StoreSizes, log: int, blobs: int, free
     if len(counts.by_encoder) > 1:
         names = " and ".join(name for name, _ in counts.by_encoder)
         yield f"vectors of {names} are mixed, so recall by meaning is refused; reembed makes them one"
-
-
-def beside(file: Path, suffix: str) -> Path:
-    """What lies beside a store's file."""
-    return file.with_name(file.name + suffix)
 
 
 def reembed(backend: Backend, encoder: Encoder, told: Told) -> Progress:

@@ -64,10 +64,13 @@ def file_of(url: str) -> Path | None:
     return Path(path) if path and path != url else None
 
 
-def quarantine_of(url: str) -> Path | None:
-    """Where what a store's owner refused is kept: `<store>.quarantine.jsonl`; None for a store that is no file."""
-    path = file_of(url)
-    return path.with_name(path.name + ".quarantine.jsonl") if path else None
+def beside(file: Path, suffix: str) -> Path:
+    """What lies beside a store's file and belongs to it: its log, its index, pictures, what was refused.
+
+    >>> beside(Path("robot.db"), ".blobs").name
+    'robot.db.blobs'
+    """
+    return file.with_name(file.name + suffix)
 
 
 def _open_in_memory(url: str, clock: Clock, read_only: bool) -> Backend:

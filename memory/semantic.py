@@ -156,7 +156,9 @@ class SemanticMemory:
         if not cue.text or Relation.kind not in asked.kinds:
             return []
         named = tuple(telling_words(cue.text))
-        facts = self._draft.expand(named, recorded_at_ns=cue.as_of_recorded_ns, limit=2 * RANKED)
+        facts = self._draft.expand(
+            named, valid_at_ns=asked.valid_at_ns, recorded_at_ns=cue.as_of_recorded_ns, limit=2 * RANKED
+        )
         said = replace(asked, equals=_given(predicate=cue.predicate))
         return [fact for fact in facts if said.matches(fact) and _fits(fact, cue)]
 

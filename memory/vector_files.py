@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from memory.vectors import TAIL_KEPT, Follower, Partition
+from memory.vectors import TAIL_KEPT, Indexer, Partition
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -120,17 +120,17 @@ class VectorIndex:
         self._unsaved_from = 0
         self._refilling = threading.Lock()
         self.saving = threading.RLock()
-        self._follower = Follower(lambda: list(self._partitions.values()), busy, self._refill, self._save_much)
+        self._indexer = Indexer(lambda: list(self._partitions.values()), busy, self._refill, self._save_much)
         self._load()
         if not read_only:
-            self._follower.wake()
+            self._indexer.wake()
 
     def append(self, space: Space, numbers: list[int], vectors: list[bytes]) -> None:
         """Take in committed rows of one partition."""
         self._of(space).append(numbers, vectors)
         self._seen = max(self._seen, numbers[-1])
         if not self._read_only:
-            self._follower.wake()
+            self._indexer.wake()
 
     def nearest(self, spaces: Iterable[Space], vector: bytes, count: int) -> tuple[list[int], bool]:
         """Numbers of about the `count` nearest of all these partitions; False if one is behind the rows."""
@@ -149,7 +149,7 @@ class VectorIndex:
     @property
     def error(self) -> str:
         """Why nothing moves from the tails into the index; "" if it does."""
-        return self._follower.error
+        return self._indexer.error
 
     def files_bytes(self) -> int:
         """On disk."""
@@ -181,7 +181,7 @@ class VectorIndex:
         with self.saving:
             self.discard_files()
             self._load()
-        self._follower.wake()
+        self._indexer.wake()
 
     def discard_files(self) -> None:
         """Nothing of a vector stays on the disk, in what was moved aside or left half written neither."""
@@ -194,7 +194,7 @@ class VectorIndex:
 
     def rest(self) -> None:
         """Let the thread end; it may wait for the rows meanwhile, so whoever holds them must not wait for it."""
-        self._follower.end()
+        self._indexer.end()
 
     def close(self) -> None:
         """Let the thread end, and hold nothing; whoever asks now would be told of an empty index."""

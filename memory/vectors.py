@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -182,7 +183,7 @@ class Partition:
             self._numbers, self._vectors = numbers, vectors
 
 
-class Follower:
+class Indexer:
     """A thread that moves long tails into their indexes while nobody writes, or when they grow too long.
 
     An error ends nothing: it is logged, the tails are compared one by one, and the next wake begins again.
@@ -258,7 +259,7 @@ class Follower:
             partition.digest()
             if partition.behind:
                 self._refill()
-            threading.Event().wait(0.0005)  # let whoever waits for the interpreter have it
+            time.sleep(0.0005)  # let whoever waits for the interpreter have it
         return bool(waiting)
 
     def _waiting(self, least: int) -> list[Partition]:

@@ -181,14 +181,15 @@ class SqliteBackend:
         return int(self._file.rows("SELECT sequence FROM last")[0][0])
 
     def counts(self) -> StoreCounts:
-        records, current = self._file.rows("SELECT count(*), count(*) - count(retired_ns) FROM records")[0]
+        ((records,),) = self._file.rows("SELECT count(*) FROM records")
+        ((retired,),) = self._file.rows("SELECT count(*) FROM records WHERE retired_ns IS NOT NULL")
         names = {number: kind for kind, number in schema.KINDS.items()}
         kinds = self._file.rows("SELECT kind, count(*) FROM records GROUP BY kind")
         by_kind = tuple(sorted((names[number], count) for number, count in kinds))
         ((tallies,),) = self._file.rows("SELECT count(*) FROM tallies")
         asked = "SELECT encoder, sum(rows) FROM spaces WHERE rows > 0 GROUP BY encoder ORDER BY encoder"
         encoders = tuple(self._file.rows(asked))
-        return StoreCounts(records, current, tallies, by_kind, sum(n for _, n in encoders), encoders)
+        return StoreCounts(records, records - retired, tallies, by_kind, sum(n for _, n in encoders), encoders)
 
     def sizes(self) -> StoreSizes:
         on_disk = self._file.size_bytes()

@@ -47,6 +47,7 @@ CREATE INDEX by_kind ON records(robot, kind, valid_from_ns);
 CREATE INDEX by_span ON records(robot, kind, span, valid_from_ns);
 CREATE TABLE spans(robot INTEGER NOT NULL, kind INTEGER NOT NULL, span INTEGER NOT NULL,
   PRIMARY KEY(robot, kind, span)) WITHOUT ROWID;
+CREATE INDEX gone ON records(retired_ns) WHERE retired_ns IS NOT NULL;
 CREATE INDEX by_label ON records(robot, label) WHERE label IS NOT NULL;
 CREATE INDEX by_subject ON records(robot, subject, predicate) WHERE subject IS NOT NULL;
 CREATE INDEX by_object ON records(robot, object, predicate) WHERE object IS NOT NULL;

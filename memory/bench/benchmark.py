@@ -15,7 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from memory.bench.questions import VECTORS_IN_CUES, Questions
+from memory.bench.questions import Questions
 from memory.bench.readers import readers_figures
 from memory.bench.results import Result
 from memory.bench.scenarios import (
@@ -83,8 +83,6 @@ def run_benchmark(settings: Settings, say: Say) -> Result:
     questions = Questions(corpus, store.met)
     result = Result(settings.size, corpus.source, corpus.encoder, store.records)
     result.calibration_ms = calibration_ms()
-    if not VECTORS_IN_CUES:
-        result.notes.append("cues have no vector here: recall is by words alone, vectors are asked by plain finds")
     say(f"recall over {store.records} records")
     _measure_kept(settings, store, questions, result)
     with tempfile.TemporaryDirectory(dir=cache, prefix="run-") as folder:

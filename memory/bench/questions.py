@@ -19,8 +19,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import fields
-from typing import Any
 
 from memory.bench.life import MAP, START_NS, Met, S
 from memory.bench.sentences import Corpus, Sentence
@@ -29,7 +27,6 @@ from memory.records import Cue, Episode, Event, Instance, Lesson, Relation
 
 MIX = (("instruction", 30), ("where", 25), ("happened", 15), ("near", 10), ("subject", 10), ("time", 10))
 FINDS = ("any_text", "vector", "near", "newest", "label", "subject", "time")
-VECTORS_IN_CUES = "vector" in {field.name for field in fields(Cue)}
 _KINDS = (Event.kind, Episode.kind, Lesson.kind, Instance.kind, Relation.kind)
 _SIX_HOURS_NS = 6 * 3600 * S
 
@@ -105,8 +102,6 @@ class Questions:
         return self._rng.choice(said)
 
     def _meant(self, said: Sentence, *, label: str = "", map_id: str = "", kinds: tuple[str, ...] = ()) -> Cue:
-        """By words and meaning; by words alone where cues have no vector yet."""
-        given: dict[str, Any] = (
-            {"vector": self._corpus.vector(said), "encoder": self._encoder} if VECTORS_IN_CUES else {}
-        )
-        return Cue(text=said.text, label=label, map_id=map_id, kinds=kinds, **given)
+        """By words and meaning."""
+        vector = self._corpus.vector(said)
+        return Cue(text=said.text, label=label, map_id=map_id, kinds=kinds, vector=vector, encoder=self._encoder)

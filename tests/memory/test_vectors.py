@@ -57,7 +57,7 @@ def test_every_row_reaches_the_index_whatever_its_thread_does_meanwhile(tmp_path
 
 @pytest.mark.usefixtures("small")
 def test_a_tail_too_long_for_memory_is_told_and_caught_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(vectors.Follower, "wake", lambda self: None)
+    monkeypatch.setattr(vectors.Indexer, "wake", lambda self: None)
     rng = random.Random(2)
     store = SqliteBackend(tmp_path / "store.db", ContractClock())
     mugs = written(store, 700, rng)

@@ -14,7 +14,7 @@ from memory.backends import sqlite
 from memory.backends.sqlite import SqliteBackend
 from memory.query import Query
 from memory.samples import ENCODER, ContractClock, mug, sample_vector
-from memory.vectors import Follower, Partition
+from memory.vectors import Indexer, Partition
 
 COUNT = 40
 WAIT_S = 20.0
@@ -40,7 +40,7 @@ class Watched:
     def __init__(self, part):
         self.part, self.writing = part, False
         self.failed, self.rested = threading.Event(), threading.Event()
-        self.follower = Follower(lambda: [part], lambda: self.writing, lambda: None, self.rested.set)
+        self.follower = Indexer(lambda: [part], lambda: self.writing, lambda: None, self.rested.set)
 
 
 @pytest.fixture
