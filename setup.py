@@ -77,7 +77,7 @@ setup(
     ],
     zip_safe=False,
     # Only what the code imports today; a package joins this list together with its first import.
-    # usearch 2.26 ends the process when onnxruntime is imported after it.
+    # usearch 2.26.3 and 2.26.6 end the process when onnxruntime is imported after them.
     install_requires=["numpy>=1.23,<3", "usearch>=2.25,<2.26", "rich>=13", "typer>=0.12"],
     extras_require={
         "ros": ROS_WHEELS,
