@@ -15,6 +15,7 @@ TEST := .venv-test
 ROS := .venv-ros
 BENCH := .venv-bench
 BENCH_ARGS ?=
+ROUNDS ?= 20
 OUT := runs/demo
 GROUPS := long neo4j ros habitat gpu
 ROS_TESTS = $(ROS)/bin/python -m pytest -m ros tests/ros tests/ros_interfaces $(PYTEST_ARGS)
@@ -22,7 +23,7 @@ ROS_TESTS = $(ROS)/bin/python -m pytest -m ros tests/ros tests/ros_interfaces $(
 # pytest ends with 5 when PYTEST_ARGS, such as -k, leave none of the group's tests; without them that is a failure.
 NONE_CHOSEN = $(if $(strip $(PYTEST_ARGS)),test $$? = 5,false)
 
-.PHONY: demo ros-demo bench test lint clean $(GROUPS:%=test-%)
+.PHONY: demo ros-demo bench test lint clean $(GROUPS:%=test-%) test-ros-rounds
 
 demo: $(DEMO)/installed
 	$(DEMO)/bin/neuraxis run --suite home --mode embodied --episodes 10 --seed 7 --memory full --against none --out $(OUT)
@@ -59,6 +60,10 @@ test-neo4j: $(TEST)/installed
 
 test-ros: $(ROS)/installed
 	$(ROS_TESTS)
+
+# The tests over ROS 2 many times in a row (ROUNDS, 40 minutes for 20): all must pass, and no process may be left.
+test-ros-rounds: $(ROS)/installed
+	$(ROS)/bin/python tools/rounds.py $(ROUNDS) -- $(ROS_TESTS)
 
 clean:
 	rm -rf $(DEMO) $(TEST) $(ROS) $(BENCH) build dist runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
