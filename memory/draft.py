@@ -114,9 +114,11 @@ class Draft:
         """As the backend's, with this step's writes; the past of the store is asked as it was."""
         if query.robot != self.robot:
             raise ValueError(f"the query is about robot {query.robot!r}, not {self.robot!r}")
+        if not (self._staged or self._retired):
+            return self._backend.find(query, deadline_s=deadline_s, record_budget=record_budget)
         wider = replace(query, limit=query.limit + len(self._retired)) if query.limit else query
         found = self._backend.find(wider, deadline_s=deadline_s, record_budget=record_budget)
-        if query.recorded_at_ns is not None or not (self._staged or self._retired):
+        if query.recorded_at_ns is not None:
             end = query.limit or None
             return replace(found, records=found.records[:end], cosines=found.cosines[:end])
         kept = [r for r in (*found.records, *filter(query.matches, self._staged.values())) if self._shows(r, query)]

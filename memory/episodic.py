@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from memory.draft import Draft
 from memory.query import Query, words
 from memory.records import Cue, Episode, Record
-from memory.searching import Answer, Limits, Search, newest_first, query_of, telling_words
+from memory.searching import Answer, Limits, Search, newest_first, of_map, query_of, telling_words
 
 
 class EpisodicMemory:
@@ -54,7 +54,7 @@ class EpisodicMemory:
         if not asked.kinds or cue.predicate or (not text and (cue.near_m or cue.place_id or cue.subject)):
             return Answer()
         search = Search(self._draft, cue, limits)
-        fits = (lambda record: getattr(record, "map_id", "") in ("", cue.map_id)) if cue.map_id else None
+        fits = (lambda record: of_map(record, cue.map_id)) if cue.map_id else None
         found = _episodes(search.about(asked, text, fits))
         if text and not cue.vector:
             found = by_likeness(" ".join(telling_words(text)), found)

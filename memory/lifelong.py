@@ -37,7 +37,7 @@ from memory.recall import recall
 from memory.records import Cue, Episode, Event, Instance, Lesson, Place, Positioned, Recall, Record, Relation, Tally
 from memory.registry import beside, file_of, open_backend
 from memory.rest import Rested
-from memory.searching import Memory, Shared
+from memory.searching import HAPPENED, Memory, Shared, of_map
 from memory.semantic import SemanticMemory
 from memory.spatial import SpatialMemory
 from memory.surroundings import Surroundings
@@ -174,15 +174,17 @@ class LifelongMemory:
             shared=self._shared(asked),
             executor=executor,
         )
-        return replace(answer, notes=(*notes, *answer.notes))
+        return replace(answer, notes=(*notes, *answer.notes)) if notes else answer
 
     def _shared(self, cue: Cue) -> Shared | None:
         """Memories look together where a cue with a vector names nothing that they read differently."""
-        named = cue.label or cue.subject or cue.predicate or cue.place_id or cue.map_id or cue.near_m or not cue.k
-        if named or not cue.vector:
+        if cue.subject or cue.predicate or cue.place_id or cue.near_m or not cue.k or not cue.vector:
             return None
-        kinds = (kind for name in MEMORIES if getattr(self, name) is not None for kind in _KINDS[name])
-        return Shared([kind for kind in kinds if not cue.kinds or kind in cue.kinds])
+        kinds = [kind for name in MEMORIES if getattr(self, name) is not None for kind in _KINDS[name]]
+        kinds = [kind for kind in kinds if not cue.kinds or kind in cue.kinds]
+        if cue.label or cue.map_id:  # to what is somewhere they say which; to what happened they are further words
+            return Shared([kind for kind in kinds if kind in HAPPENED], lambda record: of_map(record, cue.map_id))
+        return Shared(kinds)
 
     def as_of(self, valid_ns: int, recorded_ns: int | None = None) -> AsOf:
         """The memories at a past moment: what was true at valid_ns, as it was believed at recorded_ns (None = now).

@@ -85,7 +85,7 @@ class Query:
             record.robot == self.robot
             and (not self.ids or record.id in self.ids)
             and (not self.kinds or record.kind in self.kinds)
-            and all(_has(record, name, value) for name, value in self.equals)
+            and (not self.equals or all(_has(record, name, value) for name, value in self.equals))
             and self._believed(record)
             and self._true_then(record)
             and self._close_by(record)
@@ -134,6 +134,8 @@ class Query:
 
 def _has(record: Record, name: str, value: str) -> bool:
     held = getattr(record, name, None)
+    if type(held) is str:  # as nearly all are
+        return held == value
     if isinstance(held, tuple):
         return any(str(one) == value for one in held)
     return held is not None and (held.value if isinstance(held, Enum) else str(held)) == value

@@ -241,7 +241,7 @@ class Record:
     def __post_init__(self) -> None:
         _check_names(self.kind, self.id, self.robot)
         for stamp in (self.valid_from_ns, self.valid_to_ns):
-            if not isinstance(stamp, int | None):
+            if stamp is not None and not isinstance(stamp, int):
                 raise RejectedInput(f"{self.kind} {self.id!r}: {stamp!r} is no integer of ns (instants.instant_ns)")
         if self.valid_from_ns <= 0:
             raise RejectedInput(f"{self.kind} {self.id!r}: stamp {self.valid_from_ns} ns is unset or before the epoch")

@@ -85,33 +85,39 @@ class Memory(Protocol):
 
 
 class Shared:
-    """Finds that the memories share for a cue that names nothing but words or a vector.
+    """Finds that memories share where a cue's words and vector are all that they go by.
 
     Two memories that look among what is still true ask the store once, and so do two that look among what happened: the
     best of both together. A find for each of them would cost as much, and be answered with things farther from the cue.
 
     Args:
-        kinds: Kinds that some memory answers with.
+        kinds: Kinds that are found together.
+        keep: What is an answer at all; where it leaves too few, more are looked at, once.
     """
 
-    def __init__(self, kinds: Sequence[str]) -> None:
+    def __init__(self, kinds: Sequence[str], keep: Callable[[Record], bool] | None = None) -> None:
         self._kinds = frozenset(kinds)
+        self._keep = keep
         self._lock = threading.Lock()  # memories may be asked side by side
         self._found: dict[bool, tuple[Search, tuple[list[Record], list[Record]]]] = {}
 
+    def has(self, query: Query) -> bool:
+        """Is the query about nothing but kinds that are found together?"""
+        return not query.equals and not query.ids and self._kinds.issuperset(query.kinds)
+
     def of(self, search: Search, query: Query, asked: Sequence[str]) -> tuple[list[Record], list[Record]]:
         """Rankings by words and by vector over every kind that is asked for together with those of the query."""
-        happened = not _HAPPENED.isdisjoint(query.kinds)
+        happened = not HAPPENED.isdisjoint(query.kinds)
         with self._lock:
             if happened not in self._found:
-                together = tuple(sorted(k for k in self._kinds if (k in _HAPPENED) is happened))
-                self._found[happened] = search, search.rank(replace(query, kinds=together), asked, _WORDED)
+                together = tuple(sorted(k for k in self._kinds if (k in HAPPENED) is happened))
+                self._found[happened] = search, search.rank(replace(query, kinds=together), asked, _WORDED, self._keep)
             first, rankings = self._found[happened]
         search.join(first)
         return rankings
 
 
-_HAPPENED = frozenset({Event.kind, Episode.kind})
+HAPPENED = frozenset({Event.kind, Episode.kind})
 _WORDED = tuple(kind for kind in RECORD_KINDS if kind != Relation.kind)
 
 
@@ -151,7 +157,7 @@ class Search:
         if query.near_m is not None:
             return self._about_near(query, text, keep)
         ranked = replace(query, newest_first=False, limit=max(self._cue.k, RANKED) if self._cue.k else 0)
-        if self._limits.shared is None or query.equals or query.ids:
+        if self._limits.shared is None or not self._limits.shared.has(query):
             return fuse_records(self.rank(ranked, asked, worded, keep))
         rankings = self._limits.shared.of(self, ranked, asked)
         mine = [[r for r in one if r.kind in query.kinds and (keep is None or keep(r))] for one in rankings]
@@ -305,6 +311,11 @@ def fuse_records(rankings: Sequence[Sequence[Record]]) -> list[Record]:
     records = {version_name(record): record for ranking in rankings for record in ranking}
     scores = fuse_ranks([list(map(version_name, ranking)) for ranking in rankings])
     return sorted(records.values(), key=lambda record: (-scores[version_name(record)], *newest_first(record)))
+
+
+def of_map(record: Record, map_id: str) -> bool:
+    """Is it of this map, or of none? "" = any map."""
+    return not map_id or getattr(record, "map_id", "") in ("", map_id)
 
 
 def version_name(record: Record) -> tuple[str, int]:

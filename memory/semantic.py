@@ -17,7 +17,7 @@ from memory.draft import Draft
 from memory.facts import Facts
 from memory.query import FOREVER_NS, Query
 from memory.records import Cue, Lesson, Record, Relation, Source
-from memory.searching import POOL, RANKED, Answer, Limits, Search, query_of, telling_words
+from memory.searching import POOL, RANKED, Answer, Limits, Search, of_map, query_of, telling_words
 from memory.timeline import content_id
 
 ALIAS = "alias_of"
@@ -181,7 +181,7 @@ def rate(lesson: Lesson) -> float:
 
 def _fits(record: Record, cue: Cue) -> bool:
     spatial_fact = isinstance(record, Relation) and record.predicate in spatial.PREDICATES
-    return not spatial_fact and (not cue.map_id or getattr(record, "map_id", "") in ("", cue.map_id))
+    return not spatial_fact and of_map(record, cue.map_id)
 
 
 def _given(**fields: str) -> tuple[tuple[str, str], ...]:

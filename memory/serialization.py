@@ -33,6 +33,7 @@ _DEFAULTS = {
     kind: {f.name: f.default for f in fields(cls) if f.default is not MISSING} for kind, cls in RECORD_KINDS.items()
 }
 _TALLY_FIELDS = tuple(f.name for f in fields(Tally))
+_DECODE = json.JSONDecoder().decode
 _ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
@@ -75,9 +76,11 @@ def from_line(line: str, retired_ns: int | None = None, embedding: bytes | None 
         StoreCorrupt: the line is no record this version knows.
     """
     try:
-        spelled = json.loads(line)
-        kind = spelled.pop("kind")
-        values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in spelled.items()}
+        values: dict[str, Any] = _DECODE(line)
+        kind = values.pop("kind")
+        for name, value in values.items():
+            if type(value) is list:
+                values[name] = tuple(value)
         if kind == "tally":
             return Tally(**values)
         values["source"] = Source(values.get("source", Source.SEEN))

@@ -19,7 +19,7 @@ from memory.facts import Facts
 from memory.geometry import Vector, distance_m
 from memory.query import FOREVER_NS, Query
 from memory.records import INSIDE, Cue, Instance, Place, Positioned, Record, Relation, Source, Tally
-from memory.searching import POOL, Answer, Limits, Search, query_of, telling_words
+from memory.searching import POOL, Answer, Limits, Search, of_map, query_of, telling_words
 from memory.strategies import Graph, distances_of
 
 PREDICATES = frozenset({INSIDE, "door", "power", "presence", "held_by", "in_room", "fill"})
@@ -292,7 +292,7 @@ def _stay(fact: Relation, tally: Tally | None, thing: Tally | None) -> Stay:
 
 def _fits(record: Record, cue: Cue) -> bool:
     spatial = isinstance(record, Relation) and record.predicate in PREDICATES
-    return spatial and (not cue.map_id or getattr(record, "map_id", "") in ("", cue.map_id))
+    return spatial and of_map(record, cue.map_id)
 
 
 def _covers(version: Record, stamp_ns: int) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from memory.draft import Draft
 from memory.query import FOREVER_NS
 from memory.records import PREDICATES, RECORD_KINDS, Cue, Event, Instance, Lesson, Record, Relation, Tally
-from memory.searching import Answer, Limits, fuse_records, query_of
+from memory.searching import Answer, Limits, fuse_records, of_map, query_of
 from memory.strategies import WALKED, Graph, Reached, walk
 from memory.timeline import is_functional, state_of
 
@@ -92,9 +92,7 @@ class Surroundings:
 
     def _asked_for(self, records: Iterable[Record], cue: Cue) -> list[Record]:
         timed = query_of(cue, self._draft.robot, kinds=tuple(RECORD_KINDS), current=False)
-        return [
-            r for r in records if timed.matches(r) and (not cue.map_id or getattr(r, "map_id", "") in ("", cue.map_id))
-        ]
+        return [record for record in records if timed.matches(record) and of_map(record, cue.map_id)]
 
     def _edges(self, nodes: tuple[str, ...], reverse: bool, limit: int, cue: Cue) -> Sequence[Relation]:
         return self._draft.expand(

@@ -17,13 +17,15 @@ import os
 import shutil
 import threading
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from memory.vectors import TAIL_KEPT, Indexer, Partition
+import numpy as np
+
+from memory.vectors import TAIL_KEPT, Indexer, Partition, unit_vector
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -136,10 +138,27 @@ class VectorIndex:
         """Numbers of about the `count` nearest of all these partitions; False if one is behind the rows."""
         if self._read_only:
             self._follow_writer()
+        asked = unit_vector(vector)
         parts = [self._of(space) for space in spaces]
         whole = not any(part.behind for part in parts)  # as it was before: later ones are not in the answer either
-        found = [pair for part in parts for pair in part.nearest(vector, count)]
-        return [number for _, number in sorted(found, reverse=True)[:count]], whole
+        found = [part.nearest(asked, count) for part in parts]
+        closeness, numbers = (np.concatenate(some) for some in zip(*found, strict=True))
+        best_first = np.lexsort((numbers, closeness))[::-1]
+        return numbers[best_first[:count]].tolist(), whole
+
+    def closest(self, numbers: Mapping[Space, Sequence[int]], vector: bytes, count: int) -> list[int]:
+        """About the `count` closest of these numbers, and before them all that their partitions do not hold yet."""
+        every = [number for some in numbers.values() for number in some]
+        if len(every) <= count:
+            return every
+        if self._read_only:
+            self._follow_writer()
+        asked = unit_vector(vector)
+        found = [self._of(space).closeness(np.array(some, np.int64), asked) for space, some in numbers.items() if some]
+        closeness = np.nan_to_num(np.concatenate(found), nan=np.inf)
+        taken = count + int(np.isinf(closeness).sum())
+        best: list[int] = np.array(every, np.int64)[np.argsort(-closeness, kind="stable")[:taken]].tolist()
+        return best
 
     @property
     def unindexed(self) -> int:

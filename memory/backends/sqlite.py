@@ -39,12 +39,14 @@ from memory.backends.room import Limits
 from memory.backends.sqlite_file import StoreFile
 from memory.backends.sqlite_search import Searching
 from memory.backends.sqlite_vectors import VectorRows
+from memory.backends.sqlite_words import CommonWords
 from memory.errors import StoreNotEmpty, StoreUnavailable
 from memory.query import Query
 from memory.records import Record, Relation, Tally
 from memory.vector_files import MANIFEST, Space, VectorIndex
 
 _PAGE = 500
+_COMMON_KEPT = 20_000  # words known to be common, 4 MB
 _IDLE_AFTER_S = 0.05  # without a write the vector index may take the processor
 
 log = logging.getLogger(__name__)
@@ -79,6 +81,7 @@ class SqliteBackend:
         self._vector_rows = VectorRows(self._file)
         self._vectors: VectorIndex | None = None
         self._wrote_s = 0.0
+        self._common: CommonWords = set()
         try:
             if self._vector_rows.spaces():  # now: a question's deadline would end it, and the next begin it again
                 self._vector_index()
@@ -105,6 +108,8 @@ class SqliteBackend:
 
     def find(self, query: Query, *, deadline_s: float | None = None, record_budget: int = 0) -> Found:
         meter = Meter(deadline_s, record_budget)
+        if len(self._common) > _COMMON_KEPT:
+            self._common = set()
         with self._file.reading(meter) as sql:
             try:
                 robot = rows.number_of(sql, query.robot, make=False)
@@ -112,9 +117,8 @@ class SqliteBackend:
                 robot = 0
             spaces = self._spaces_of(query, robot) if query.vector else ()
             alone = sql.execute("SELECT count(*) FROM robots").fetchone()[0] == 1
-            return Searching(sql, query, robot, meter, alone=alone).answer(
-                self._vector_index() if spaces else None, spaces
-            )
+            searching = Searching(sql, query, robot, meter, alone=alone, common=self._common)
+            return searching.answer(self._vector_index() if spaces else None, spaces)
 
     def expand(
         self,
@@ -136,8 +140,10 @@ class SqliteBackend:
             values += predicates
         edges: list[Record] = []
         for nodes in _slices(tuple(dict.fromkeys(frontier))):
-            ordered = f"{rows.SELECT}{terms} AND r.{end} IN {schema.listed(nodes)} ORDER BY +r.sequence LIMIT ?"
-            edges += self._records(ordered, (*values, *nodes, limit or -1))
+            first = f"SELECT r.sequence FROM records r WHERE {terms} AND r.{end} IN {schema.listed(nodes)}"
+            if limit:  # sorted by number alone: whole rows would be carried through the sorting
+                first += f" ORDER BY +r.sequence LIMIT {int(limit)}"
+            edges += self._records(f"{rows.SELECT}r.sequence IN ({first})", (*values, *nodes))
         return tuple(sorted(edges, key=lambda edge: edge.sequence)[: limit or None])
 
     def tallies(self, robot: str, ids: tuple[str, ...] = ()) -> dict[str, Tally]:
@@ -199,6 +205,7 @@ class SqliteBackend:
     def forget(self, robot: str, ids: tuple[str, ...]) -> int:
         with self._file.writing, self._vector_index().saving:  # else the index may save again what goes
             gone = self._erase(robot, ids)
+            self._common = set()
             if gone:  # what was erased must not live on in the vector index or in the write-ahead log
                 self._forget_index()
                 try:

@@ -2,9 +2,9 @@
 """Opening a file: is it ours, of which format, and how an older one becomes one of today.
 
 Neighbours: sqlite_file.py opens every connection through here; tests/golden keeps one small store of each format.
-Rules of the file: an older store is copied aside first (`<file>.format-N`), read through the records' own lines, and
-the new file takes its place whole: killed at any instant, the path holds the old store or the new one. A newer one is
-refused.
+Rules of the file: an older store is copied aside first (`<file>.format-N`); one of format 1 is read through the
+records' own lines and the new file takes its place whole, one of format 2 gets other indexes in one transaction: killed
+at any instant, the path holds the old store or the new one. A newer one is refused.
 """
 
 from __future__ import annotations
@@ -36,7 +36,11 @@ def prepare(sql: sqlite3.Connection, path: Path) -> sqlite3.Connection:
     version = check(sql, path)
     if version == schema.FORMAT:
         return sql
-    _migrate(sql, path, version)
+    _keep(sql, path, version)
+    if version == 2:
+        sql.executescript(f"BEGIN IMMEDIATE; {schema.FROM_2} COMMIT;")
+        return sql
+    _migrate(sql, path)
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
 
@@ -54,13 +58,17 @@ def check(sql: sqlite3.Connection, path: Path, *, whole: bool = False) -> int:
     return version
 
 
-def _migrate(old: sqlite3.Connection, path: Path, version: int) -> None:
-    """Put a store of today's format in the place of an older one."""
+def _keep(old: sqlite3.Connection, path: Path, version: int) -> None:
+    """Copy the store aside as it is; it is in one file then."""
     old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    old.execute("PRAGMA journal_mode = DELETE").fetchall()  # everything is in the one file now
+    old.execute("PRAGMA journal_mode = DELETE").fetchall()
     kept = path.with_name(f"{path.name}.format-{version}")
     if not kept.exists():
         _copy(old, kept)
+
+
+def _migrate(old: sqlite3.Connection, path: Path) -> None:
+    """Put a store of today's format in the place of one of format 1."""
     fresh = path.with_name(path.name + ".migrating")
     for leftover in (fresh, fresh.with_name(fresh.name + "-journal")):
         leftover.unlink(missing_ok=True)

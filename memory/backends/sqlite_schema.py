@@ -17,7 +17,7 @@ from memory.geometry import Vector
 from memory.query import TEXT_FIELDS, Query, text_of, words
 from memory.records import RECORD_KINDS, Record
 
-FORMAT = 2  # kept in the file as user_version; sqlite_migration.py reads the earlier ones
+FORMAT = 3  # kept in the file as user_version; sqlite_migration.py reads the earlier ones
 APPLICATION = 0x4E585253  # kept in the file as application_id: "NXRS"
 PAGE_BYTES = 8192  # five vectors of 384 values to a page; in one of 4096 bytes a fourth of it would stay empty
 LISTED = 500  # longest list of values spelled into one statement
@@ -35,6 +35,14 @@ _TEXT_TABLES = "\n".join(
     f"CREATE VIRTUAL TABLE {name} USING fts5(words, content='', columnsize=0, detail=none, tokenize='ascii');"
     for name in TEXTS.values()
 )
+# Those that name columns of the conditions too answer without reading rows, of which a thing seen often has many.
+_INDEXES = """
+CREATE INDEX by_span ON records(robot, kind, span, valid_from_ns, valid_to_ns, retired_ns);
+CREATE INDEX by_label ON records(robot, label, kind, retired_ns, valid_from_ns, valid_to_ns, map_id, vector)
+  WHERE label IS NOT NULL;
+CREATE INDEX by_subject ON records(robot, subject, predicate, kind, retired_ns, valid_from_ns, valid_to_ns, vector)
+  WHERE subject IS NOT NULL;
+"""
 SCHEMA = f"""
 CREATE TABLE robots(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE records(
@@ -44,13 +52,10 @@ CREATE TABLE records(
   line TEXT NOT NULL, checksum INTEGER NOT NULL, UNIQUE(robot, id, version));
 CREATE INDEX by_time ON records(robot, valid_from_ns);
 CREATE INDEX by_kind ON records(robot, kind, valid_from_ns);
-CREATE INDEX by_span ON records(robot, kind, span, valid_from_ns);
 CREATE TABLE spans(robot INTEGER NOT NULL, kind INTEGER NOT NULL, span INTEGER NOT NULL,
   PRIMARY KEY(robot, kind, span)) WITHOUT ROWID;
 CREATE INDEX gone ON records(retired_ns) WHERE retired_ns IS NOT NULL;
-CREATE INDEX by_label ON records(robot, label) WHERE label IS NOT NULL;
-CREATE INDEX by_subject ON records(robot, subject, predicate) WHERE subject IS NOT NULL;
-CREATE INDEX by_object ON records(robot, object, predicate) WHERE object IS NOT NULL;
+{_INDEXES}CREATE INDEX by_object ON records(robot, object, predicate) WHERE object IS NOT NULL;
 CREATE VIRTUAL TABLE positions USING rtree(sequence, x_low, x_high, y_low, y_high, z_low, z_high);
 {_TEXT_TABLES}
 CREATE TABLE spaces(number INTEGER PRIMARY KEY, robot INTEGER NOT NULL, kind INTEGER NOT NULL, encoder TEXT NOT NULL,
@@ -70,6 +75,11 @@ INSERT INTO last VALUES(1, 0, 0, 0);
 PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {FORMAT};
 """
+FROM_2 = f"""
+DROP INDEX by_span; DROP INDEX by_label; DROP INDEX by_subject;
+{_INDEXES}
+PRAGMA user_version = {FORMAT};
+"""
 
 
 def text_row(record: Record, robot: int) -> str:
@@ -84,9 +94,13 @@ def text_row(record: Record, robot: int) -> str:
 def terms_asked(query: Query, robot: int, *, alone: bool) -> list[str]:
     """What every answer has in the text index; a robot that has the store to itself needs no term of its own."""
     made = {_made(name, value) for name, value in query.equals if name in LISTS}
-    named = {word for name, value in query.equals if name in TEXT_FIELDS for word in words(value)}
-    asked = sorted({*words(query.text), *named, *made})
+    asked = sorted({*words(query.text), *named_words(query), *made})
     return asked if alone else [*asked, owner_word(robot)]
+
+
+def named_words(query: Query) -> set[str]:
+    """Words that every answer has, since a field with words equals them."""
+    return {word for name, value in query.equals if name in TEXT_FIELDS for word in words(value)}
 
 
 def texts(kinds: Iterable[str], every: Sequence[str], some: Sequence[str] = ()) -> tuple[str, list[str]]:
@@ -123,6 +137,17 @@ def in_order(query: Query, robot: int, *, alone: bool) -> tuple[str, str, list[A
     return "FROM records r", f"WHERE {conditions} ORDER BY {order}", values
 
 
+def looked_up(query: Query, robot: int) -> tuple[str, list[Any]]:
+    """Row numbers of the named ids, label, subject or object, newest first or in log order, and the parameters.
+
+    Numbers alone: most indexes answer that without the rows, and sorting carries nothing along.
+    """
+    conditions, values = where(query, robot, indexed=True, walked=False)
+    newest_first = query.newest_first or bool(query.any_text)
+    order = "+r.valid_from_ns DESC, +r.sequence DESC" if newest_first else "+r.sequence"
+    return f"SELECT r.sequence FROM records r WHERE {conditions} ORDER BY {order}", values
+
+
 def span_of(record: Record) -> int:
     """How long it is true, as the power of two of ns that is not shorter; OPEN for what has no end."""
     return OPEN if record.valid_to_ns is None else (record.valid_to_ns - record.valid_from_ns).bit_length()
@@ -139,16 +164,18 @@ def overlapping(query: Query, robot: int, spans: Sequence[tuple[int, int]]) -> t
     """
     conditions, values = where(replace(query, kinds=()), robot, indexed=False, walked=False)
     since = max((one for one in (query.since_ns, query.valid_at_ns) if one is not None), default=0)
+    last = _LARGEST_NS if query.until_ns is None else query.until_ns - 1
+    last = last if query.valid_at_ns is None else min(last, query.valid_at_ns)
     parts: list[str] = []
     asked: list[Any] = []
     for kind, span in spans:
-        low = -1 if span == OPEN else _stamp(since) - (1 << span) - 1
+        low = 0 if span == OPEN else _stamp(since) - (1 << span)
         parts.append(
             "SELECT * FROM (SELECT r.sequence, r.valid_from_ns FROM records r INDEXED BY by_span WHERE r.robot = ? AND "
-            f"r.kind = ? AND r.span = ? AND r.valid_from_ns > ? AND {conditions} "
+            f"r.kind = ? AND r.span = ? AND r.valid_from_ns BETWEEN ? AND ? AND {conditions} "
             "ORDER BY r.valid_from_ns DESC, r.sequence DESC LIMIT ?)"
         )
-        asked += [robot, kind, span, low, *values, query.limit or -1]
+        asked += [robot, kind, span, low, _stamp(last), *values, query.limit or -1]
     limited = " ORDER BY valid_from_ns DESC, sequence DESC LIMIT ?"
     return " UNION ALL ".join(parts) + limited, [*asked, query.limit or -1]
 

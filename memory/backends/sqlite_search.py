@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the SQLite store answers a Query: in log order or by time, near a point, by some of the words, by a vector.
 
-Neighbours: sqlite_schema.py spells conditions; sqlite.py hands over a connection and the vector index.
+Neighbours: sqlite_schema.py spells conditions, sqlite_words.py ranks by words; sqlite.py hands over a connection and
+the vector index.
 Rules of the file: candidates are ranked by row numbers and scores first, and only what may be an answer is read whole;
 `Query.matches` has the last word on each; a meter that is spent ends the search with what it has.
 """
@@ -9,7 +10,7 @@ Rules of the file: candidates are ranked by row numbers and scores first, and on
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from memory.backend import Found, mismatch
 from memory.backends import sqlite_rows as rows
 from memory.backends import sqlite_schema as schema
 from memory.backends.meter import Meter
+from memory.backends.sqlite_words import CommonWords, WordIndex, all_of
 from memory.geometry import Vector, distance_m
 from memory.query import Query, words
 from memory.records import Record
@@ -37,9 +39,12 @@ class Searching:
     Args:
         robot: Number of the query's namespace.
         alone: Does no other robot use the store?
+        common: Words that were found to be common; added to.
     """
 
-    def __init__(self, sql: sqlite3.Connection, query: Query, robot: int, meter: Meter, *, alone: bool) -> None:
+    def __init__(
+        self, sql: sqlite3.Connection, query: Query, robot: int, meter: Meter, *, alone: bool, common: CommonWords
+    ) -> None:
         self._sql = sql
         self._query = query
         self._robot = robot
@@ -48,6 +53,8 @@ class Searching:
         self._whole = True  # False if the vector index is behind the rows
         self._asked = query
         self._terms = schema.terms_asked(query, robot, alone=alone)
+        self._words = WordIndex(self._all, robot, query.kinds, self._terms, common)
+        self._conditions, self._values = schema.where(query, robot, indexed=False, walked=False)
 
     def answer(self, vectors: VectorIndex | None, spaces: Sequence[Space]) -> Found:
         """Records best first.
@@ -58,7 +65,7 @@ class Searching:
         """
         query = self._query
         lookup = schema.names_few(query) and not (query.any_text and query.limit and not query.ids)
-        if not (query.near_m or query.vector or lookup):
+        if (query.text or query.any_text) and not (query.near_m or query.vector or lookup):
             # Rows come out of an index of the same words, so words need no second look; made words do.
             self._asked = replace(query, text="", any_text="")
         cosines: tuple[float, ...] = ()
@@ -80,6 +87,8 @@ class Searching:
     def _in_order(self) -> list[Record]:
         if self._walks_time():
             return self._overlapping()
+        if schema.names_few(self._query):
+            return self._looked_up()
         hits: list[Record] = []
         for record in self._examined(*schema.in_order(self._query, self._robot, alone=self._alone)):
             hits.append(record)
@@ -100,11 +109,17 @@ class Searching:
         spans = [(kind, span) for kind, span in every if kind in kinds]
         if not spans:
             return []
-        found = self._all(*schema.overlapping(self._query, self._robot, spans))
-        hits: list[Record] = []
-        for page in _pages([number for number, _ in found], schema.LISTED):
-            hits += self._numbered(page)
-        return sorted(hits, key=self._query.rank)
+        return self._in_turn(self._all(*schema.overlapping(self._query, self._robot, spans)))
+
+    def _looked_up(self) -> list[Record]:
+        """Those of the named ids, label, subject or object."""
+        return self._in_turn(self._all(*schema.looked_up(self._query, self._robot)))
+
+    def _in_turn(self, found: Sequence[Any]) -> list[Record]:
+        """The first that match of rows that begin with their number, as many as are asked for."""
+        hits: dict[int, Record] = {}
+        self._read_on(hits, [number for number, *_ in found])
+        return list(hits.values())[: self._query.limit or None]
 
     # ---- near a point
 
@@ -145,71 +160,43 @@ class Searching:
             yield from self._examined(*schema.in_order(replace(query, any_text=""), self._robot, alone=self._alone))
         elif asked := sorted(words(query.any_text)):
             spelled, terms = schema.texts(query.kinds, self._terms, asked)
-            conditions, values = schema.where(query, self._robot, indexed=False, walked=False)
             start = f"FROM ({spelled}) t CROSS JOIN records r ON r.sequence = t.number"
-            yield from self._examined(start, f"WHERE {conditions}", [*terms, *values])
+            yield from self._examined(start, f"WHERE {self._conditions}", [*terms, *self._values])
 
     def _by_words(self) -> list[Record]:
         """The best `limit`: each word counts 1 / (1 + records found with it, at most the pool), then the newest.
 
-        What has every word comes first whatever the words count, so where that is enough nothing else is looked for.
+        What has every word comes first whatever the words count, so where that is enough nothing else is looked for;
+        nor are the many records that have a common word alone, where those with a rare one, or with two, are enough.
         """
         asked, limit = sorted(words(self._query.any_text))[:WORDS_ASKED], self._query.limit
-        pool = max(WORD_POOL, limit)
+        if asked and schema.named_words(self._query).issuperset(asked):  # the name alone: everything of it has them
+            return self._looked_up()
+        pool, alone_too = max(WORD_POOL, limit), len(asked) == 1
         hits: dict[int, Record] = {}
         if len(asked) > 1:
-            self._read_on(hits, self._newest_with(tuple(asked), pool))
+            self._read_on(hits, self._words.newest_with(all_of(asked), pool))
         whole, looked_at = set(hits), set(hits)
         while asked and len(hits) < limit and not self._meter.late():
-            scores, capped = self._word_scores(asked, pool)
+            scores, capped = self._words.scores(asked, pool, alone_too=alone_too)
             ranked = sorted(sorted(scores, reverse=True), key=scores.__getitem__, reverse=True)  # ties: newest first
             looked_at |= self._read_on(hits, [one for one in ranked if one not in looked_at])
             if len(hits) >= limit or not capped or self._meter.cut:
                 best = sorted(hits, key=lambda n: (n not in whole, -scores.get(n, 0.0), -n))
                 return [hits[number] for number in best[:limit]]
-            pool *= 8
+            pool, alone_too = pool * (8 if alone_too else 1), True
         return list(hits.values())[:limit]
 
     def _read_on(self, hits: dict[int, Record], numbers: Sequence[int]) -> set[int]:
         """Add matching records of these rows, in order, until there are enough; what was looked at."""
-        looked_at = set[int]()
-        for page in _growing_pages(numbers, self._query.limit):
+        looked_at, limit = set[int](), self._query.limit
+        for page in _growing_pages(numbers, limit or schema.LISTED):
             looked_at.update(page)
             read = {record.sequence: record for record in self._numbered(page)}
             hits.update((number, read[number]) for number in page if number in read)
-            if len(hits) >= self._query.limit or self._meter.cut:
+            if (limit and len(hits) >= limit) or self._meter.cut:
                 break
         return looked_at
-
-    def _word_scores(self, asked: list[str], pool: int) -> tuple[dict[int, float], bool]:
-        """Row numbers with their scores, and whether there may be further ones."""
-        found = {word: self._newest_with((word,), pool) for word in asked}
-        found = {word: numbers for word, numbers in found.items() if numbers}
-        weights = {word: 1.0 / (1 + len(numbers)) for word, numbers in found.items()}
-        common = [word for word, numbers in found.items() if len(numbers) == pool]
-        scores: dict[int, float] = {}
-        for word, numbers in found.items():
-            for number in numbers:
-                scores[number] = scores.get(number, 0.0) + weights[word]
-        if common and len(found) > 1:  # a pool holds the newest only: look for those that have it beside other words
-            rarest = min(found, key=lambda word: (len(found[word]), word))
-            together = [(rarest, word) for word in common if word != rarest]
-            for some in together:
-                score = sum(weights[word] for word in some)
-                scores.update((n, score) for n in self._newest_with(some, pool) if scores.get(n, 0.0) < score)
-        return scores, bool(common)
-
-    def _newest_with(self, some: tuple[str, ...], pool: int) -> list[int]:
-        """Row numbers that have all of the words, newest first."""
-        expression = " AND ".join(f'"{term}"' for term in (*some, *self._terms))
-        tables = [
-            schema.TEXTS[kind] for kind in dict.fromkeys(self._query.kinds or schema.TEXTS) if kind in schema.TEXTS
-        ]
-        parts = (f"SELECT rowid FROM {one} WHERE {one} MATCH ? ORDER BY rowid DESC LIMIT ?" for one in tables)
-        asked = " UNION ALL ".join(f"SELECT * FROM ({part})" for part in parts)
-        found = self._all(asked, [expression, pool] * len(tables)) if tables else []
-        numbers = [number for (number,) in found]
-        return numbers if len(tables) < 2 else sorted(numbers, reverse=True)[:pool]
 
     # ---- by vector
 
@@ -223,8 +210,10 @@ class Searching:
             return []
         if any(4 * space.size != len(self._query.vector) for space in asked):
             return []
-        if self._query.exact or not limit or schema.names_few(self._query) or total <= limit:
+        if self._query.exact or not limit or total <= limit:
             return self._all_by_vector(asked)
+        if schema.names_few(self._query):
+            return self._few_by_vector(vectors, asked)
         count = max(CANDIDATES * limit, CANDIDATES_LEAST)
         for _ in range(4):
             numbers, whole = vectors.nearest(asked, self._query.vector, count)
@@ -236,15 +225,30 @@ class Searching:
         self._whole = True
         return self._all_by_vector(asked)
 
+    def _few_by_vector(self, vectors: VectorIndex, spaces: Sequence[Space]) -> list[tuple[float, Record]]:
+        """Compare those of a label, a subject or an object: the index tells which may be among the best."""
+        conditions, values = schema.where(self._query, self._robot, indexed=True, walked=False)
+        found = self._all(f"SELECT r.kind, r.vector FROM records r WHERE {conditions} AND r.vector IS NOT NULL", values)
+        numbers = {space: [number for kind, number in found if kind == space.kind] for space in spaces}
+        count = CANDIDATES * self._query.limit
+        return self._best(vectors.closest(numbers, self._query.vector, count))
+
     def _best(self, numbers: Sequence[int]) -> list[tuple[float, Record]]:
         """The best `limit` of these vectors, scored exactly."""
-        scored: list[tuple[float, int]] = []
-        conditions, values = schema.where(self._query, self._robot, indexed=False, walked=False)
-        start = "SELECT r.sequence, v.vector FROM vectors v CROSS JOIN records r ON r.sequence = v.sequence"
-        for page in map(schema.padded, _pages(numbers, 1 << 9)):
-            asked = f"{start} WHERE v.number IN {schema.listed(page)} AND r.vector = v.number AND {conditions}"
-            scored += self._scored(self._all(asked, [*page, *values]))
-        return self._read_best(scored)
+        start = f"SELECT {rows.ROW} FROM vectors v CROSS JOIN records r ON r.sequence = v.sequence"
+        found: list[Any] = []
+        for page in map(schema.padded, _pages(numbers, schema.LISTED)):
+            asked = f"{start} WHERE v.number IN {schema.listed(page)} AND r.vector = v.number AND {self._conditions}"
+            found += self._all(asked, [*page, *self._values])
+        hits: list[tuple[float, Record]] = []
+        scores = self._cosines([row[-1] for row in found])
+        for score, row in sorted(zip(scores, found, strict=True), key=lambda pair: (-pair[0], pair[1][0])):
+            if len(hits) == self._query.limit or not self._meter.take():
+                break
+            record = rows.record_of(row)
+            if self._asked.matches(record):
+                hits.append((score, record))
+        return hits
 
     def _all_by_vector(self, spaces: Sequence[Space]) -> list[tuple[float, Record]]:
         """Compare every vector that passes the filters."""
@@ -271,14 +275,14 @@ class Searching:
             return scored
         return sorted(scored, key=lambda pair: (-pair[0], pair[1]))[: CANDIDATES * self._query.limit + _PAGE]
 
-    def _scored(self, page: Iterable[Any]) -> list[tuple[float, int]]:
-        from memory.vectors import cosines
+    def _scored(self, page: Sequence[Any]) -> list[tuple[float, int]]:
+        scores = self._cosines([vector for _, vector in page])
+        return list(zip(scores, [sequence for sequence, _ in page], strict=True))
 
-        taken = list(page)
-        if not taken:
-            return []
-        scores = cosines(self._query.vector, [vector for _, vector in taken])
-        return list(zip(scores, [sequence for sequence, _ in taken], strict=True))
+    def _cosines(self, vectors: Sequence[bytes]) -> list[float]:
+        from memory.vectors import cosines  # asked for vectors alone, which not every store has
+
+        return cosines(self._query.vector, vectors) if vectors else []
 
     def _read_best(self, scored: list[tuple[float, int]]) -> list[tuple[float, Record]]:
         ranked = sorted(scored, key=lambda pair: (-pair[0], pair[1]))
@@ -295,15 +299,14 @@ class Searching:
 
     def _numbered(self, page: Sequence[int]) -> list[Record]:
         """Those of these rows that match."""
-        conditions, values = schema.where(self._query, self._robot, indexed=False, walked=False)
         page = schema.padded(page)
-        rest = f"WHERE r.sequence IN {schema.listed(page)} AND {conditions}"
-        return list(self._examined("FROM records r", rest, [*page, *values]))
+        rest = f"WHERE r.sequence IN {schema.listed(page)} AND {self._conditions}"
+        return list(self._examined("FROM records r", rest, [*page, *self._values], few=True))
 
-    def _examined(self, source: str, rest: str, values: Sequence[Any]) -> Iterator[Record]:
-        """Matching records of a search over `records r`, each taken from the meter."""
-        joined = f"{source} LEFT JOIN vectors v ON v.number = r.vector {rest}"
-        for row in self._run(f"SELECT {rows.ROW} {joined}", values):
+    def _examined(self, source: str, rest: str, values: Sequence[Any], *, few: bool = False) -> Iterator[Record]:
+        """Matching records of a search over `records r`, each taken from the meter; few are fetched at once."""
+        asked = f"SELECT {rows.ROW} {source} LEFT JOIN vectors v ON v.number = r.vector {rest}"
+        for row in self._all(asked, values) if few else self._run(asked, values):
             if not self._meter.take():
                 return
             record = rows.record_of(row)

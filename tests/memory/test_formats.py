@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from memory.backend import Batch
+from memory.backends import sqlite_schema as schema
 from memory.backends.in_memory import InMemoryBackend
 from memory.backends.sqlite import SqliteBackend
 from memory.backends.sqlite_schema import FORMAT
@@ -37,6 +38,11 @@ def format_of(path):
         return sql.execute("PRAGMA user_version").fetchone()[0]
 
 
+def schema_of(path):
+    with sqlite3.connect(path) as sql:
+        return set(sql.execute("SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%'"))
+
+
 @pytest.mark.parametrize("number", EARLIER)
 def test_an_earlier_store_is_migrated_whole_and_kept_beside(number, tmp_path):
     path = copy_of(number, tmp_path)
@@ -51,9 +57,8 @@ def test_an_earlier_store_is_migrated_whole_and_kept_beside(number, tmp_path):
     assert (format_of(path), format_of(f"{path}.format-{number}")) == (FORMAT, number)
 
 
-@pytest.mark.parametrize("number", EARLIER)
-def test_a_migration_that_is_cut_off_leaves_the_old_store(number, tmp_path, monkeypatch):
-    path = copy_of(number, tmp_path)
+def test_a_migration_that_is_cut_off_leaves_the_old_store(tmp_path, monkeypatch):
+    path = copy_of(1, tmp_path)
 
     def cut_off(source, target):
         if str(target) == str(path):
@@ -65,10 +70,30 @@ def test_a_migration_that_is_cut_off_leaves_the_old_store(number, tmp_path, monk
     with pytest.raises(KeyboardInterrupt):
         SqliteBackend(path, ContractClock())
     monkeypatch.undo()
-    assert format_of(path) == number
+    assert format_of(path) == 1
     store = SqliteBackend(path, ContractClock())
-    assert exported(store) == export_of(number)
+    assert exported(store) == export_of(1)
     store.close()
+
+
+def test_a_change_of_indexes_that_is_cut_off_leaves_the_old_store(tmp_path, monkeypatch):
+    path = copy_of(2, tmp_path)
+    monkeypatch.setattr(schema, "FROM_2", f"{schema.FROM_2} SELECT cut_off_here();")
+    with pytest.raises(StoreUnavailable, match="cut_off_here"):
+        SqliteBackend(path, ContractClock())
+    monkeypatch.undo()
+    assert format_of(path) == 2
+    store = SqliteBackend(path, ContractClock())
+    assert exported(store) == export_of(2)
+    store.close()
+
+
+@pytest.mark.parametrize("number", EARLIER)
+def test_a_migrated_store_has_the_schema_of_a_fresh_one(number, tmp_path):
+    path = copy_of(number, tmp_path)
+    SqliteBackend(path, ContractClock()).close()
+    SqliteBackend(tmp_path / "fresh.db", ContractClock()).close()
+    assert schema_of(path) == schema_of(tmp_path / "fresh.db")
 
 
 def test_a_reader_does_not_migrate(tmp_path):

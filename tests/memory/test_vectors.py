@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from memory import vector_files, vectors
@@ -13,7 +14,7 @@ from memory.backend import Batch
 from memory.backends.sqlite import SqliteBackend
 from memory.query import Query
 from memory.samples import ENCODER, ContractClock, mug, sample_vector
-from memory.vectors import Partition, cosines
+from memory.vectors import Partition, cosines, unit_vector
 
 
 @pytest.fixture
@@ -111,7 +112,37 @@ def test_a_partition_passes_over_what_it_has():
     part.append([1, 2, 3], rows)
     part.append([2, 3, 4], rows)
     assert part.unindexed == 4
-    assert sorted(number for _, number in part.nearest(rows[0], 10)) == [1, 2, 3, 4]
+    assert sorted(part.nearest(unit_vector(rows[0]), 10)[1]) == [1, 2, 3, 4]
+
+
+def test_the_closeness_of_some_is_told_from_index_and_tail(small):
+    rng, part = random.Random(2), Partition(16)
+    given = {number: sample_vector(rng) for number in range(1, 151)}
+    part.append(list(given)[:120], list(given.values())[:120])
+    while part.digest(gulps=4):
+        pass
+    part.append(list(given)[120:], list(given.values())[120:])
+    assert (part.indexed, part.unindexed) == (120, 30)
+    asked = sample_vector(rng)
+    told = part.closeness(np.array([5, 120, 121, 150, 999]), unit_vector(asked))
+    true = cosines(asked, [given[number] for number in (5, 120, 121, 150)])
+    assert np.abs(told[:4] - true).max() < 0.02 and np.isnan(told[4])
+
+
+@pytest.mark.parametrize("at_rest", [True, False])
+def test_of_one_label_among_many_the_nearest_are_found(small, tmp_path, at_rest):
+    rng = random.Random(3)
+    store = SqliteBackend(tmp_path / "store.db", ContractClock())
+    plates = [replace(mug(f"p{n}"), label="plate", embedding=sample_vector(rng), encoder=ENCODER) for n in range(120)]
+    written(store, 400, rng)
+    store.write(Batch(records=tuple(plates)))
+    if at_rest:
+        store.maintain("rebuild")
+    for _ in range(20):
+        query = Query(vector=sample_vector(rng), encoder=ENCODER, limit=10, equals=(("label", "plate"),))
+        best = sorted(plates, key=query.rank)[:10]
+        assert len({record.id for record in store.find(query).records} & {record.id for record in best}) >= 9
+    store.close()
 
 
 def test_a_vector_without_length_is_like_nothing():

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the embedded store ranks by words: what has all, then rare ones, the newest first, the same each time."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from memory.backend import Batch
+from memory.backends.sqlite import SqliteBackend
+from memory.backends.sqlite_search import WORD_POOL
+from memory.query import Query
+from memory.records import Event
+from memory.samples import ContractClock, mug
+
+MANY = 3 * WORD_POOL
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = SqliteBackend(tmp_path / "store.db", ContractClock())
+    yield opened
+    opened.close()
+
+
+def written(store, texts):
+    events = [Event(id=f"e{n}", valid_from_ns=n + 1, name="said", text=text) for n, text in enumerate(texts)]
+    store.write(Batch(records=tuple(events)))
+
+
+def found(store, words, limit=5):
+    return [record.text for record in store.find(Query(kinds=("event",), any_text=words, limit=limit)).records]
+
+
+def test_an_old_record_with_a_rare_word_comes_before_the_many_with_a_common_one(store):
+    written(store, ["a spatula", *["red mug"] * MANY])
+    assert found(store, "mug spatula")[0] == "a spatula"
+
+
+def test_of_common_words_what_has_two_comes_before_the_newer_that_have_one(store):
+    written(store, [*["red mug"] * 3, *["red plate"] * MANY, *["blue mug"] * MANY, *["green table"] * MANY])
+    assert found(store, "mug red table", limit=4)[:3] == ["red mug"] * 3
+
+
+def test_where_few_have_two_words_those_that_have_one_are_found_as_well(store):
+    written(store, [*["red plate"] * MANY, *["blue mug"] * MANY])
+    assert len(found(store, "mug red", limit=2 * WORD_POOL)) == 2 * WORD_POOL
+
+
+def test_a_question_is_answered_the_same_again_and_by_a_store_that_was_just_opened(store, tmp_path):
+    rng = random.Random(5)
+    words = ["mug", "red", "table", "plate", "blue", "spatula", "kitchen", "sink"]
+    written(store, [" ".join(rng.choices(words, weights=[9, 9, 9, 5, 5, 1, 1, 1], k=3)) for _ in range(1000)])
+    asked = [" ".join(rng.sample(words, 3)) for _ in range(40)]
+    first, again = ([found(store, one) for one in asked] for _ in range(2))
+    store.close()
+    fresh = SqliteBackend(tmp_path / "store.db", ContractClock())
+    assert first == again == [found(fresh, one) for one in asked]
+    fresh.close()
+
+
+def test_everything_of_a_label_has_its_words_so_the_newest_come_first(store):
+    mugs = [mug(f"m{n}", at_ns=n + 1) for n in range(MANY)]
+    rng = random.Random(6)
+    store.write(Batch(records=tuple(rng.sample(mugs, MANY))))
+    query = Query(kinds=("instance",), equals=(("label", "mug"),), any_text="mug", limit=7)
+    assert [record.id for record in store.find(query).records] == [f"m{n}" for n in range(MANY - 1, MANY - 8, -1)]
+    assert len(store.find(replace(query, limit=0)).records) == MANY
