@@ -28,7 +28,6 @@ WORD_POOL = 64  # newest records looked at for each word; more if the filters le
 WORDS_ASKED = 16  # the longest question, in words; the rest of a longer one is not looked for
 CANDIDATES = 2  # vectors scored exactly for each answer wanted; at least CANDIDATES_LEAST
 CANDIDATES_LEAST = 32
-EXACT_BELOW = 5_000  # so few candidates are rather compared all
 _FIRST_RADIUS_M, _LAST_RADIUS_M = 0.5, 1e5
 _PAGE = 1000
 
@@ -168,9 +167,10 @@ class Searching:
 
         What has every word comes first whatever the words count, so where that is enough nothing else is looked for;
         nor are the many records that have a common word alone, where those with a rare one, or with two, are enough.
+        Where the words are those of a label that is asked for, everything has them.
         """
         asked, limit = sorted(words(self._query.any_text))[:WORDS_ASKED], self._query.limit
-        if asked and schema.named_words(self._query).issuperset(asked):  # the name alone: everything of it has them
+        if asked and schema.named_words(self._query) >= words(f"{self._query.text} {self._query.any_text}"):
             return self._looked_up()
         pool, alone_too = max(WORD_POOL, limit), len(asked) == 1
         hits: dict[int, Record] = {}
@@ -230,8 +230,11 @@ class Searching:
         conditions, values = schema.where(self._query, self._robot, indexed=True, walked=False)
         found = self._all(f"SELECT r.kind, r.vector FROM records r WHERE {conditions} AND r.vector IS NOT NULL", values)
         numbers = {space: [number for kind, number in found if kind == space.kind] for space in spaces}
-        count = CANDIDATES * self._query.limit
-        return self._best(vectors.closest(numbers, self._query.vector, count))
+        closest = vectors.closest(numbers, self._query.vector, CANDIDATES * self._query.limit)
+        hits = self._best(closest)
+        if len(hits) < self._query.limit and len(closest) < len(found):  # there are filters that no column tells
+            return self._all_by_vector(spaces)
+        return hits
 
     def _best(self, numbers: Sequence[int]) -> list[tuple[float, Record]]:
         """The best `limit` of these vectors, scored exactly."""

@@ -11,7 +11,7 @@ from memory.backends.sqlite import SqliteBackend
 from memory.backends.sqlite_search import WORD_POOL
 from memory.query import Query
 from memory.records import Event
-from memory.samples import ContractClock, mug
+from memory.samples import ENCODER, ContractClock, mug, sample_vector
 
 MANY = 3 * WORD_POOL
 
@@ -66,3 +66,18 @@ def test_everything_of_a_label_has_its_words_so_the_newest_come_first(store):
     query = Query(kinds=("instance",), equals=(("label", "mug"),), any_text="mug", limit=7)
     assert [record.id for record in store.find(query).records] == [f"m{n}" for n in range(MANY - 1, MANY - 8, -1)]
     assert len(store.find(replace(query, limit=0)).records) == MANY
+
+
+def test_a_label_with_further_filters_is_still_searched_whole(store):
+    """Of the nearest of a label few may pass a filter that no index tells; words beside it are not passed over."""
+    rng = random.Random(7)
+    for n in range(200):
+        one = replace(mug(f"m{n}"), embedding=sample_vector(rng), encoder=ENCODER)
+        store.write(Batch(records=(replace(one, alias="Anna's") if n < 5 else one,)))
+    label = (("label", "mug"), ("alias", "Anna's"))
+    for query in (
+        Query(equals=label, vector=sample_vector(rng), encoder=ENCODER, limit=5),
+        Query(equals=label, any_text="mug", limit=5),
+        Query(equals=label[:1], text="anna", any_text="mug", limit=5),
+    ):
+        assert {record.id for record in store.find(query).records} == {"m0", "m1", "m2", "m3", "m4"}
