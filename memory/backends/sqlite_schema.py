@@ -137,15 +137,17 @@ def in_order(query: Query, robot: int, *, alone: bool) -> tuple[str, str, list[A
     return "FROM records r", f"WHERE {conditions} ORDER BY {order}", values
 
 
-def looked_up(query: Query, robot: int) -> tuple[str, list[Any]]:
+def looked_up(query: Query, robot: int, limit: int) -> tuple[str, list[Any]]:
     """Row numbers of the named ids, label, subject or object, newest first or in log order, and the parameters.
+
+    At most `limit`, or all for 0.
 
     Numbers alone: most indexes answer that without the rows, and sorting carries nothing along.
     """
     conditions, values = where(query, robot, indexed=True, walked=False)
     newest_first = query.newest_first or bool(query.any_text)
     order = "+r.valid_from_ns DESC, +r.sequence DESC" if newest_first else "+r.sequence"
-    return f"SELECT r.sequence FROM records r WHERE {conditions} ORDER BY {order}", values
+    return f"SELECT r.sequence FROM records r WHERE {conditions} ORDER BY {order} LIMIT ?", [*values, limit or -1]
 
 
 def span_of(record: Record) -> int:

@@ -28,6 +28,7 @@ WORD_POOL = 64  # newest records looked at for each word; more if the filters le
 WORDS_ASKED = 16  # the longest question, in words; the rest of a longer one is not looked for
 CANDIDATES = 2  # vectors scored exactly for each answer wanted; at least CANDIDATES_LEAST
 CANDIDATES_LEAST = 32
+NOT_FEW = 256  # so many of one label are rather looked for among the nearest of all first
 _FIRST_RADIUS_M, _LAST_RADIUS_M = 0.5, 1e5
 _PAGE = 1000
 
@@ -112,7 +113,12 @@ class Searching:
 
     def _looked_up(self) -> list[Record]:
         """Those of the named ids, label, subject or object."""
-        return self._in_turn(self._all(*schema.looked_up(self._query, self._robot)))
+        some = CANDIDATES_LEAST + CANDIDATES * self._query.limit if self._query.limit else 0
+        found = self._all(*schema.looked_up(self._query, self._robot, some))
+        hits = self._in_turn(found)
+        if len(hits) == self._query.limit or len(found) < some or self._meter.cut:
+            return hits
+        return self._in_turn(self._all(*schema.looked_up(self._query, self._robot, 0)))
 
     def _in_turn(self, found: Sequence[Any]) -> list[Record]:
         """The first that match of rows that begin with their number, as many as are asked for."""
@@ -228,9 +234,17 @@ class Searching:
     def _few_by_vector(self, vectors: VectorIndex, spaces: Sequence[Space]) -> list[tuple[float, Record]]:
         """Compare those of a label, a subject or an object: the index tells which may be among the best."""
         conditions, values = schema.where(self._query, self._robot, indexed=True, walked=False)
-        found = self._all(f"SELECT r.kind, r.vector FROM records r WHERE {conditions} AND r.vector IS NOT NULL", values)
-        numbers = {space: [number for kind, number in found if kind == space.kind] for space in spaces}
-        closest = vectors.closest(numbers, self._query.vector, CANDIDATES * self._query.limit)
+        named = f"SELECT r.kind, r.vector FROM records r WHERE {conditions} AND r.vector IS NOT NULL LIMIT ?"
+        found = self._all(named, [*values, NOT_FEW])
+        if len(found) == NOT_FEW:  # then there are likely enough of them among the nearest of all
+            numbers, self._whole = vectors.nearest(spaces, self._query.vector, NOT_FEW // 2)
+            hits = self._best(numbers)
+            if len(hits) >= self._query.limit or self._meter.late():
+                return hits
+            self._whole = True
+            found = self._all(named, [*values, -1])
+        numbers_of = {space: [number for kind, number in found if kind == space.kind] for space in spaces}
+        closest = vectors.closest(numbers_of, self._query.vector, CANDIDATES * self._query.limit)
         hits = self._best(closest)
         if len(hits) < self._query.limit and len(closest) < len(found):  # there are filters that no column tells
             return self._all_by_vector(spaces)
