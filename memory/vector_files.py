@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every partition of one store's vector index, and its files beside the store.
 
-Neighbours: vectors.py is one partition; backends/sqlite.py gives the rows.
+Neighbours: vectors.py is one partition, vector_manifest.py names the files; backends/sqlite.py gives the rows.
 Rules of the file: a file is trusted only if its whole checksum is the manifest's and its numbers and some of its
 vectors fit the rows, and it is checked before the native library opens it; one that is not is moved aside, and its
 partition grows anew from the rows; a file is replaced whole, never written over; nothing that is wrong with the files
@@ -10,8 +10,6 @@ ever fails a write or a question.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 import shutil
@@ -19,19 +17,17 @@ import threading
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from memory.vector_manifest import MANIFEST, Saved, checksum, read_manifest, size_of, write_manifest
 from memory.vectors import TAIL_KEPT, Indexer, Partition, unit_vector
 
-FORMAT = 1
-MANIFEST = "manifest.json"
 SAVED_AFTER = 20_000  # vectors the index may have taken in before it is saved in an idle moment
 _PAGE = 2000
-_CHUNK = 1 << 20
 _SAMPLES = 16  # vectors of a partition that must be the rows' own: else the files are of another store, or of a copy
 
 log = logging.getLogger(__name__)
@@ -75,24 +71,6 @@ class Rows(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Saved:
-    """One partition in the manifest; a sample is the number of a vector and its crc32."""
-
-    file: str
-    sha256: str
-    applied: int
-    count: int
-    size: int
-    encoder: str
-    samples: list[list[int]]
-
-    def __post_init__(self) -> None:
-        right = all(isinstance(value, int) for value in (self.applied, self.count, self.size))
-        if not right or Path(self.file).name != self.file:
-            raise ValueError(f"partition {self}")
-
-
 class VectorIndex:
     """The index of one store.
 
@@ -100,6 +78,7 @@ class VectorIndex:
         folder: For its files; made when first saved.
         rows: The store.
         busy: Is a writer at work?
+        idle: Called by the index's thread now and then while nobody writes.
         read_only: Nothing is saved, moved or indexed; files another process saves are taken up.
 
     Attributes:
@@ -110,19 +89,28 @@ class VectorIndex:
     store's reading turn, replacing, a partition's own.
     """
 
-    def __init__(self, folder: Path, rows: Rows, busy: Callable[[], bool], *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        rows: Rows,
+        busy: Callable[[], bool],
+        idle: Callable[[], None] = lambda: None,
+        *,
+        read_only: bool = False,
+    ) -> None:
         self._folder = folder
         self._rows = rows
         self._read_only = read_only
         self._partitions: dict[int, Partition] = {}  # never changed but replaced: others walk over it meanwhile
         self._replacing = threading.Lock()
-        self._manifest: dict[int, _Saved] | None = None
+        self._manifest: dict[int, Saved] | None = None
         self._manifest_read: tuple[int, int] = (0, 0)
         self._seen = 0
         self._unsaved_from = 0
         self._refilling = threading.Lock()
         self.saving = threading.RLock()
-        self._indexer = Indexer(lambda: list(self._partitions.values()), busy, self._refill, self._save_much)
+        self._idle = idle
+        self._indexer = Indexer(lambda: list(self._partitions.values()), busy, self._refill, self._rest)
         self._load()
         if not read_only:
             self._indexer.wake()
@@ -261,6 +249,10 @@ class VectorIndex:
                 return
             part.take_in(*zip(*page, strict=True))
 
+    def _rest(self) -> None:
+        self._save_much()
+        self._idle()
+
     def _save_much(self) -> None:
         """In an idle moment, so that readers and the next start have less to compare one by one."""
         if sum(part.indexed for part in self._partitions.values()) - self._unsaved_from >= SAVED_AFTER:
@@ -298,7 +290,7 @@ class VectorIndex:
             self._put_aside(path)
             (self._manifest or {}).pop(space.number, None)
 
-    def _distrust(self, path: Path, saved: _Saved, space: Space) -> str:
+    def _distrust(self, path: Path, saved: Saved, space: Space) -> str:
         """Why a file must not be opened; "" if it may."""
         if (saved.encoder, saved.size) != (space.encoder, space.size):
             return f"it is of encoder {saved.encoder!r} with {saved.size} values, the rows of {space.encoder!r}"
@@ -320,7 +312,7 @@ class VectorIndex:
         pages = (self._rows.vectors_after(space, number - 1, 1) for number in numbers)
         return {number: zlib.crc32(vector) for page in pages for number, vector in page}
 
-    def _is_of_these_rows(self, space: int, saved: _Saved) -> bool:
+    def _is_of_these_rows(self, space: int, saved: Saved) -> bool:
         """A number names one vector for good, so those of its samples that are still there must be the same."""
         expected = {one[0]: one[1] for one in saved.samples}
         held = {number: crc for number, crc in self._samples(space, expected).items() if number in expected}
@@ -331,7 +323,7 @@ class VectorIndex:
             with suppress(OSError):
                 os.replace(path, path.with_name(path.name + ".bad"))
 
-    def _save_one(self, number: int, part: Partition, encoder: str) -> _Saved:
+    def _save_one(self, number: int, part: Partition, encoder: str) -> Saved:
         partial = self._folder / f"{number}.partial"
         try:
             applied, count = part.save(str(partial))
@@ -345,33 +337,21 @@ class VectorIndex:
         os.replace(partial, self._folder / name)
         spread = {1 + (applied - 1) * n // (_SAMPLES - 1) for n in range(_SAMPLES)}
         samples = [[at, crc] for at, crc in sorted(self._samples(number, spread).items()) if at <= applied]
-        return _Saved(name, digest, applied, count, part.size, encoder, samples)
+        return Saved(name, digest, applied, count, part.size, encoder, samples)
 
-    def _write_manifest(self, saved: dict[int, _Saved]) -> None:
-        partitions = {str(n): asdict(one) for n, one in sorted(saved.items())}
-        content = {"format": FORMAT, "partitions": partitions, "crc32": _crc_of(partitions)}
-        partial = self._folder / (MANIFEST + ".partial")
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, self._folder / MANIFEST)
+    def _write_manifest(self, saved: dict[int, Saved]) -> None:
+        write_manifest(self._folder, saved)
         self._manifest = saved
         kept = {one.file for one in saved.values()}
         for path in self._folder.glob("*.usearch"):
             if path.name not in kept:
                 path.unlink(missing_ok=True)
 
-    def _read_manifest(self) -> dict[int, _Saved] | None:
+    def _read_manifest(self) -> dict[int, Saved] | None:
         path = self._folder / MANIFEST
         self._manifest_read = self._stat()
         try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            if content["format"] != FORMAT:
-                raise ValueError(f"format {content['format']}")
-            if content["crc32"] != _crc_of(content["partitions"]):
-                raise ValueError("it does not fit its own checksum")
-            return {int(number): _Saved(**one) for number, one in content["partitions"].items()}
+            return read_manifest(path)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -391,24 +371,3 @@ def _restored(path: Path) -> Any:
     from usearch.index import Index
 
     return Index.restore(str(path), view=True)
-
-
-def _crc_of(partitions: object) -> int:
-    return zlib.crc32(json.dumps(partitions, sort_keys=True).encode())
-
-
-def size_of(path: Path) -> int:
-    """Bytes of a file; 0 if it is not there, or went a moment ago."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
-def checksum(path: Path) -> str:
-    """sha256 of a whole file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

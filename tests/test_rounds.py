@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """tools/rounds.py sees a round that fails and a process that a round leaves."""
 
 import os

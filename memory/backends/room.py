@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memory.errors import StoreUnavailable
-from memory.vector_files import size_of
+from memory.vector_manifest import size_of
 
 _LEVELS = (0.8, 0.9, 0.95, 1.0)  # shares of a limit that are worth a warning
 

@@ -40,10 +40,11 @@ from memory.backends.sqlite_file import StoreFile
 from memory.backends.sqlite_search import Searching
 from memory.backends.sqlite_vectors import VectorRows
 from memory.backends.sqlite_words import CommonWords
-from memory.errors import StoreNotEmpty, StoreUnavailable
+from memory.errors import StoreError, StoreNotEmpty, StoreUnavailable
 from memory.query import Query
 from memory.records import Record, Relation, Tally
-from memory.vector_files import MANIFEST, Space, VectorIndex
+from memory.vector_files import Space, VectorIndex
+from memory.vector_manifest import MANIFEST
 
 _PAGE = 500
 _COMMON_KEPT = 20_000  # words known to be common, 4 MB
@@ -82,6 +83,7 @@ class SqliteBackend:
         self._vectors: VectorIndex | None = None
         self._wrote_s = 0.0
         self._common: CommonWords = set()
+        self._unmerged = not read_only
         try:
             if self._vector_rows.spaces():  # now: a question's deadline would end it, and the next begin it again
                 self._vector_index()
@@ -240,6 +242,8 @@ class SqliteBackend:
         with self._file.writing:
             if not self._file.is_open:
                 return
+            with suppress(StoreError):  # the words are there, only slower to look up
+                self._merge_words()
             if self._vectors is not None:
                 with suppress(OSError):  # a full disk costs a slower next start, nothing else
                     self._vectors.save()
@@ -268,6 +272,7 @@ class SqliteBackend:
             receipt = Receipt(now, last + bool(stamped), last + len(stamped))
             sql.execute("UPDATE last SET sequence = ?, recorded_ns = ?", (receipt.last_sequence, now))
             rows.remember(sql, batch.key, receipt)
+            self._unmerged = self._unmerged or bool(stamped)
         return receipt, embedded
 
     def _erase(self, robot: str, ids: tuple[str, ...]) -> int:
@@ -292,7 +297,7 @@ class SqliteBackend:
         with self._file.reading_turn:
             if self._vectors is None:
                 self._vectors = VectorIndex(
-                    self._index_folder, self._vector_rows, self._busy, read_only=self._read_only
+                    self._index_folder, self._vector_rows, self._busy, self._when_idle, read_only=self._read_only
                 )
             return self._vectors
 
@@ -302,6 +307,16 @@ class SqliteBackend:
             if fresh:
                 numbers, vectors = zip(*fresh, strict=True)
                 self._vector_index().append(embedded.spaces[space], list(numbers), list(vectors))
+
+    def _when_idle(self) -> None:
+        with suppress(StoreError):  # what is wrong with the disk, the next write says
+            self._merge_words(idle=True)
+
+    def _merge_words(self, *, idle: bool = False) -> None:
+        """Bring the text indexes into one piece each, in steps that a writer may come between; it ends an idle one."""
+        while self._unmerged and self._file.is_open and not (idle and self._busy()):
+            with self._file.transaction() as sql:
+                self._unmerged = rows.merge_words(sql)
 
     def _forget_index(self) -> None:
         self._vector_index().discard()
@@ -335,6 +350,7 @@ class SqliteBackend:
     def _checkpoint(self) -> bool:
         """Bring the log into the file and save the index; False if a reader keeps the log from being emptied."""
         with self._file.writing, self._file.our_errors("write to"):
+            self._merge_words()
             emptied = self._file.emptied()
             if self._vectors is not None:
                 self._vectors.save()

@@ -25,7 +25,7 @@ from memory.backends.meter import Meter
 from memory.backends.room import Limits, Room
 from memory.backends.writer_lock import WriterLock
 from memory.errors import RejectedInput, StoreCorrupt, StoreUnavailable
-from memory.vector_files import size_of
+from memory.vector_manifest import size_of
 
 _STEPS_BETWEEN_LOOKS = 1000  # virtual machine steps between two looks at the deadline: about 10 us of work
 _WAITED_FOR_S = 5.0  # for a lock that another process holds for a moment

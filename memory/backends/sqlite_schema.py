@@ -43,6 +43,9 @@ CREATE INDEX by_label ON records(robot, label, kind, retired_ns, valid_from_ns, 
 CREATE INDEX by_subject ON records(robot, subject, predicate, kind, retired_ns, valid_from_ns, valid_to_ns, vector)
   WHERE subject IS NOT NULL;
 """
+_MERGE = "\n".join(  # two pieces of an index are worth merging
+    f"INSERT INTO {name}({name}, rank) VALUES('usermerge', 2);" for name in TEXTS.values()
+)
 SCHEMA = f"""
 CREATE TABLE robots(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE records(
@@ -58,6 +61,7 @@ CREATE INDEX gone ON records(retired_ns) WHERE retired_ns IS NOT NULL;
 {_INDEXES}CREATE INDEX by_object ON records(robot, object, predicate) WHERE object IS NOT NULL;
 CREATE VIRTUAL TABLE positions USING rtree(sequence, x_low, x_high, y_low, y_high, z_low, z_high);
 {_TEXT_TABLES}
+{_MERGE}
 CREATE TABLE spaces(number INTEGER PRIMARY KEY, robot INTEGER NOT NULL, kind INTEGER NOT NULL, encoder TEXT NOT NULL,
   size INTEGER NOT NULL, rows INTEGER NOT NULL, UNIQUE(robot, kind, encoder));
 CREATE TABLE vectors(number INTEGER PRIMARY KEY, space INTEGER NOT NULL, sequence INTEGER NOT NULL,
@@ -78,6 +82,7 @@ PRAGMA user_version = {FORMAT};
 FROM_2 = f"""
 DROP INDEX by_span; DROP INDEX by_label; DROP INDEX by_subject;
 {_INDEXES}
+{_MERGE}
 PRAGMA user_version = {FORMAT};
 """
 

@@ -34,6 +34,7 @@ _WRITES = (
     "serialization.py",
     "vectors.py",
     "vector_files.py",
+    "vector_manifest.py",
 )
 _PATIENCE_S = 3600.0
 

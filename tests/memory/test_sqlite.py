@@ -20,7 +20,7 @@ from memory.errors import StoreCorrupt, StoreTooNew, StoreUnavailable
 from memory.query import Query
 from memory.samples import ENCODER, ContractClock, fill, mug, sample_vector
 from memory.testing import exported
-from memory.vector_files import checksum
+from memory.vector_manifest import checksum
 
 ROOT = Path(__file__).parents[2]
 

@@ -2,6 +2,8 @@
 """How the embedded store ranks by words: what has all, then rare ones, the newest first, the same each time."""
 
 import random
+import sqlite3
+import time
 from dataclasses import replace
 
 import pytest
@@ -66,6 +68,32 @@ def test_everything_of_a_label_has_its_words_so_the_newest_come_first(store):
     query = Query(kinds=("instance",), equals=(("label", "mug"),), any_text="mug", limit=7)
     assert [record.id for record in store.find(query).records] == [f"m{n}" for n in range(MANY - 1, MANY - 8, -1)]
     assert len(store.find(replace(query, limit=0)).records) == MANY
+
+
+def pieces(path):
+    with sqlite3.connect(path) as sql:
+        return sql.execute("SELECT count(DISTINCT segid) FROM texts_event_idx").fetchone()[0]
+
+
+def test_a_text_index_in_many_pieces_is_one_when_the_store_is_closed(store, tmp_path):
+    for n in range(30):
+        store.write(Batch(records=(Event(id=f"x{n}", valid_from_ns=n + 1, name="said", text=f"mug {n}"),)))
+    assert pieces(tmp_path / "store.db") > 3
+    store.close()
+    assert pieces(tmp_path / "store.db") == 1
+
+
+def test_a_text_index_is_merged_while_nobody_writes(store, tmp_path, monkeypatch):
+    monkeypatch.setattr("memory.vectors.INDEX_FROM", 8)
+    monkeypatch.setattr("memory.vectors.LOOKS_EVERY_S", 0.01)
+    rng = random.Random(8)
+    for n in range(30):
+        event = Event(id=f"x{n}", valid_from_ns=n + 1, name="said", embedding=sample_vector(rng), encoder=ENCODER)
+        store.write(Batch(records=(event,)))
+    end_s = time.monotonic() + 20.0
+    while pieces(tmp_path / "store.db") > 1 and time.monotonic() < end_s:
+        time.sleep(0.02)
+    assert pieces(tmp_path / "store.db") == 1
 
 
 def test_a_label_with_further_filters_is_still_searched_whole(store):
