@@ -5,6 +5,7 @@
 #   make ros-demo  five episodes over ROS 2, every region a node, in a virtual environment of its own
 # PYTHON chooses the interpreter (3.10 to 3.13; after another one, make clean first), PYTEST_ARGS is handed to pytest:
 #   make test PYTHON=python3.12 PYTEST_ARGS=-x
+# WORKERS is how many processes `make test` runs the tests in; 0 for one that a debugger can stop.
 # REQUIRE=ros makes `make test` fail where the tests over ROS 2 cannot run; otherwise it says why, and goes on.
 
 PYTHON ?= python3
@@ -15,6 +16,7 @@ TEST := .venv-test
 ROS := .venv-ros
 BENCH := .venv-bench
 BENCH_ARGS ?=
+WORKERS ?= 2
 ROUNDS ?= 20
 OUT := runs/demo
 GROUPS := long neo4j ros habitat gpu
@@ -37,7 +39,7 @@ bench: $(BENCH)/installed
 	$(BENCH)/bin/neuraxis bench memory $(BENCH_ARGS)
 
 test: lint
-	$(TEST)/bin/python -m pytest -m "not long and not neo4j and not ros and not habitat and not gpu" $(PYTEST_ARGS)
+	$(TEST)/bin/python -m pytest -n $(WORKERS) -m "not long and not neo4j and not ros and not habitat and not gpu" $(PYTEST_ARGS)
 	@if why=$$($(MAKE) --no-print-directory $(ROS)/packages 2>&1); \
 	then $(MAKE) --no-print-directory $(ROS)/installed && { $(ROS_TESTS) || $(NONE_CHOSEN); }; \
 	else echo "The ROS group did not run: $$(printf '%s\n' "$$why" | grep ERROR | tail -n 1 | grep . || echo "$(ROS) could not be made")"; \

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from memory import operations
+from memory import operations, serialization
 from memory.backend import Batch
+from memory.backends import sqlite_schema
 from memory.cli import memory
 from memory.embedding import pack
 from memory.encoders import HashEncoder
@@ -37,7 +38,7 @@ def test_stats_count_what_is_there(neuraxis, url):
     assert told["robots"] == ["robot"]
     assert told["quarantine"] == {"not finite": 1}
     assert told["bytes"] == told["rows_bytes"] + told["index_bytes"] + told["blobs_bytes"] > 0
-    assert (told["format"], told["export_format"], told["warnings"]) == (2, 2, [])
+    assert (told["format"], told["export_format"], told["warnings"]) == (sqlite_schema.FORMAT, serialization.FORMAT, [])
     shown = neuraxis("stats", url).out
     assert "8: 7 current, 1 retired" in shown
     assert "1 refused: 1 not finite" in shown
