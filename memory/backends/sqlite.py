@@ -113,13 +113,9 @@ class SqliteBackend:
         if len(self._common) > _COMMON_KEPT:
             self._common = set()
         with self._file.reading(meter) as sql:
-            try:
-                robot = rows.number_of(sql, query.robot, make=False)
-            except UnicodeEncodeError:
-                robot = 0
-            spaces = self._spaces_of(query, robot) if query.vector else ()
-            alone = sql.execute("SELECT count(*) FROM robots").fetchone()[0] == 1
-            searching = Searching(sql, query, robot, meter, alone=alone, common=self._common)
+            robot, robots = rows.numbers_of(sql, query.robot)
+            spaces = self._spaces_of(query, robot) if query.vector else []
+            searching = Searching(sql, query, robot, meter, alone=robots == 1, common=self._common)
             return searching.answer(self._vector_index() if spaces else None, spaces)
 
     def expand(

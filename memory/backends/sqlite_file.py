@@ -94,15 +94,18 @@ class StoreFile:
 
     @contextmanager
     def reading(self, meter: Meter) -> Iterator[sqlite3.Connection]:
-        """The reader's turn; the meter's deadline ends a statement that is under way."""
+        """The reader's turn, all of it on one state of the store; the meter's deadline ends a statement under way."""
         with self.reading_turn, self.our_errors("read"):
             self.need_open()
             if meter.timed:
                 self._reader.set_progress_handler(meter.late, _STEPS_BETWEEN_LOOKS)
+            self._reader.execute("BEGIN")  # one state, and one lock for all that is asked of it
             try:
                 yield self._reader
             finally:
                 self._reader.set_progress_handler(None, 0)
+                if self._reader.in_transaction:
+                    self._reader.execute("COMMIT")
 
     def rows(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
         """Every row of one question."""
