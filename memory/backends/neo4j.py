@@ -41,7 +41,7 @@ from memory.backends.neo4j_lease import Lease
 from memory.backends.neo4j_ledger import Before, Ledger
 from memory.backends.neo4j_link import Link
 from memory.backends.neo4j_search import Search, filters_of, warm_up
-from memory.backends.neo4j_vectors import VectorSearch
+from memory.backends.neo4j_vectors import Shares, VectorSearch
 from memory.errors import RejectedInput, StoreUnavailable
 from memory.query import Query
 from memory.records import RECORD_KINDS, Record, Relation, Tally
@@ -100,6 +100,7 @@ class Neo4jBackend:
         self._clock = clock
         self._turn = threading.RLock()
         self._large: set[str] = set()
+        self._shares: Shares = {}
         self._spaces: dict[str, schema.Space] = {}
         self._ready: set[str] = set()  # labels whose index is there
         self._lease: Lease | None = None
@@ -343,7 +344,7 @@ class Neo4jBackend:
 
     def _by_vector(self, search: Search) -> None:
         spaces = self._spaces if self._lease else schema.spaces(self._link, search.left_s())
-        VectorSearch(search, spaces, self._large).run()
+        VectorSearch(search, spaces, self._large, self._shares).run()
 
     def _records(self, statement: str, /, *, robot: str, **parameters: Any) -> list[Record]:
         self._need_open()

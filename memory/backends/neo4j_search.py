@@ -42,7 +42,7 @@ _ASKED: tuple[dict[str, Any], ...] = (
     {"kinds": ("relation",), "equals": (("subject", "a"),)},
 )
 _LISTS = {"evidence", "subjects", "steps"}
-_INDEXED = {"id", "label", "subject", "object"}
+INDEXED = {"label", "subject", "object"}
 
 
 class Link(Asked, Protocol):
@@ -161,7 +161,10 @@ class Search:
         ordered = f"{where} AND r.valid_from_ns IS NOT NULL AND r.seq IS NOT NULL"
         if self._asked:
             return f"CALL db.index.fulltext.queryNodes('{WORDS}', $words) YIELD node AS r WITH r WHERE {where}"
-        if query.ids or query.near_m or query.vector or {name for name, _ in query.equals} & _INDEXED:
+        named = [name for name, _ in query.equals if name in INDEXED]
+        if named and not (query.ids or query.near_m):  # left to itself, a server may rather walk a kind
+            return f"MATCH (r:Record) USING INDEX r:Record(robot, {named[0]}) WHERE {where}"
+        if query.ids or query.near_m or query.vector or "id" in dict(query.equals):
             return f"MATCH (r:Record) WHERE {where}"
         if len(query.kinds) == 1 and (query.newest_first or not query.limit):
             return f"MATCH (r:Record) USING INDEX r:Record(robot, kind, valid_from_ns, seq) WHERE {ordered}"

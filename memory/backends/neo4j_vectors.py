@@ -2,13 +2,14 @@
 """Find by vector in Neo4j: its index proposes, the stored float32 decide.
 
 Neighbours: neo4j_search.py offers the ranked records to the query; neo4j_schema.py makes one index for each space.
-Rules of the file: the index rounds its vectors and knows no robot, so at least four times as many candidates as were
-asked for are compared exactly; few candidates, or exact=True, are compared one by one and the index is not asked.
+Rules of the file: the index rounds its vectors and knows no robot, so at least twice as many candidates as were asked
+for are compared exactly; few candidates, or exact=True, are compared one by one and the index is not asked; what share
+of its proposals passed the last such filters says how many to ask for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from itertools import islice
 from typing import Any
 
@@ -17,12 +18,15 @@ import numpy as np
 from memory.backend import mismatch
 from memory.backends import neo4j_rows as rows
 from memory.backends.neo4j_schema import Space
-from memory.backends.neo4j_search import Search
+from memory.backends.neo4j_search import INDEXED, Search
 from memory.embedding import unpack
 
+COMPARED = 2  # candidates for each answer wanted
 EXACT_BELOW = 5000  # candidates
+_SHAPES = 1000
 _PAGE = EXACT_BELOW + 1
 _DIGITS = 12  # equal vectors are equally near, wherever they stood in a matrix
+Shares = dict[Hashable, float]
 _OTHERS = (
     "MATCH (r:Record) USING INDEX r:Record(robot, encoder, kind) WHERE r.robot = $robot AND r.encoder IN $others "
     "AND r.kind IS NOT NULL AND ($kinds = [] OR r.kind IN $kinds) RETURN r.encoder LIMIT 1"
@@ -34,14 +38,16 @@ class VectorSearch:
 
     Attributes:
         large: Labels of spaces known to hold more than a scan should read; shared between searches.
+        shares: By the shape of a query, what share of the index's proposals passed its filters; shared likewise.
     """
 
-    def __init__(self, search: Search, spaces: dict[str, Space], large: set[str]) -> None:
+    def __init__(self, search: Search, spaces: dict[str, Space], large: set[str], shares: Shares) -> None:
         self._search = search
         self._query = search.query
         self._space = spaces.get(search.query.encoder)
         self._others = [encoder for encoder in spaces if encoder != search.query.encoder]
         self._large = large
+        self._shares = shares
 
     def run(self) -> None:
         """Offer records to the search, nearest first.
@@ -63,20 +69,37 @@ class VectorSearch:
                 raise mismatch(query, held)
 
     def _by_index(self, space: Space) -> bool:
-        """Whether the index could answer: k doubles until enough of it passes the filters."""
+        """Whether the index could answer: it is asked for more until enough passes the filters."""
         query = self._query
         fits = len(query.vector) == 4 * space.size and any(unpack(query.vector))
         if query.exact or query.text or not query.limit or not fits or not space.indexed or self._small(space):
             return False
-        first = size = 4 * query.limit + 8  # room for a few that the filters refuse
+        if INDEXED.intersection(dict(query.equals)) and self._few(space):
+            return False
+        shape, wanted = self._shape(space), COMPARED * query.limit
+        first = size = self._asked_for(wanted, self._shares.get(shape, 1.0))
         while True:
             total, candidates = self._proposed(space, size)
-            if len(candidates) >= 4 * query.limit:
+            share = max(len(candidates) / max(total, 1), 0.001)
+            if len(self._shares) >= _SHAPES:
+                self._shares.clear()
+            self._shares[shape] = share
+            if len(candidates) >= wanted:
                 self._offer(candidates)
                 return True
             if total < size or (size == first and self._few(space)):
                 return False
-            size *= 2
+            size = max(2 * size, min(self._asked_for(wanted, share), 16 * size))
+
+    def _shape(self, space: Space) -> Hashable:
+        query = self._query
+        clocks = (query.valid_at_ns, query.since_ns, query.until_ns, query.recorded_at_ns)
+        return (space.label, query.robot, query.kinds, query.equals, query.history, *(one is None for one in clocks))
+
+    @staticmethod
+    def _asked_for(wanted: int, share: float) -> int:
+        """So many that with luck enough pass."""
+        return min(int(1.25 * wanted / share) + 8, EXACT_BELOW)
 
     def _small(self, space: Space) -> bool:
         """Are all its vectors few enough to compare one by one?"""
