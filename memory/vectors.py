@@ -25,12 +25,12 @@ Vectors = NDArray[np.float32]
 Vector = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 
-INDEX_FROM = 256  # a smaller partition is compared one by one: as fast as an index, and exact
-TAIL_LEFT = 64  # so long a tail behind an index is not worth the work
+INDEX_FROM = 512  # a smaller partition is compared one by one: as fast as an index, and exact
+TAIL_LEFT = 256  # so long a tail behind an index is not worth the work
 TAIL_KEPT = 50_000  # most vectors of a tail held in memory, 75 MB at 384 values; the rest waits in the rows
 GULP = 8  # vectors added at once: the library holds the interpreter meanwhile, about a millisecond
 CONNECTIVITY, EXPANSION = 16, 64
-SEARCHED = 40  # how many it keeps in sight while searching: with 64, 1 % more of the best ten in 1.4 times the time
+SEARCHED = 40  # how many it keeps in sight while searching: with 64, 1 % more of the best ten in 1.5 times the time
 _ONE = 127.0  # what the library's 8-bit values of a vector of unit length stand for
 LOOKS_EVERY_S = 1.0  # the thread, whether the writer has come to rest
 

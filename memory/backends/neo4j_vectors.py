@@ -74,7 +74,8 @@ class VectorSearch:
         fits = len(query.vector) == 4 * space.size and any(unpack(query.vector))
         if query.exact or query.text or not query.limit or not fits or not space.indexed or self._small(space):
             return False
-        if INDEXED.intersection(dict(query.equals)) and self._few(space):
+        named = bool(INDEXED.intersection(dict(query.equals)))
+        if named and self._few(space):
             return False
         shape, wanted = self._shape(space), COMPARED * query.limit
         first = size = self._asked_for(wanted, self._shares.get(shape, 1.0))
@@ -87,7 +88,7 @@ class VectorSearch:
             if len(candidates) >= wanted:
                 self._offer(candidates)
                 return True
-            if total < size or (size == first and self._few(space)):
+            if total < size or (size == first and not named and self._few(space)):
                 return False
             size = max(2 * size, min(self._asked_for(wanted, share), 16 * size))
 

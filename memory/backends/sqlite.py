@@ -174,6 +174,7 @@ class SqliteBackend:
                     path = self._file.path
                     raise StoreNotEmpty(f"cannot restore into {path}: it was written before ({count} records)")
                 rows.restore(sql, entries)
+                self._unmerged = True
             self._forget_index()
 
     def robots(self) -> tuple[str, ...]:
@@ -356,6 +357,7 @@ class SqliteBackend:
         with self._file.writing:
             with self._file.transaction() as sql:
                 count = rows.rebuild(sql)
+                self._unmerged = True
             index = self._vector_index()
             index.discard()
         index.digest_all()

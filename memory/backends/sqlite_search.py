@@ -53,7 +53,7 @@ class Searching:
         self._whole = True  # False if the vector index is behind the rows
         self._asked = query
         self._terms = schema.terms_asked(query, robot, alone=alone)
-        self._words = WordIndex(self._all, robot, query.kinds, self._terms, common)
+        self._common = common
         self._conditions, self._values = schema.where(query, robot, indexed=False, walked=False)
 
     def answer(self, vectors: VectorIndex | None, spaces: Sequence[Space]) -> Found:
@@ -178,13 +178,14 @@ class Searching:
         asked, limit = sorted(words(self._query.any_text))[:WORDS_ASKED], self._query.limit
         if asked and schema.named_words(self._query) >= words(f"{self._query.text} {self._query.any_text}"):
             return self._looked_up()
+        index = WordIndex(self._all, self._robot, self._query.kinds, self._terms, self._common)
         pool, alone_too = max(WORD_POOL, limit), len(asked) == 1
         hits: dict[int, Record] = {}
         if len(asked) > 1:
-            self._read_on(hits, self._words.newest_with(all_of(asked), pool))
+            self._read_on(hits, index.newest_with(all_of(asked), pool))
         whole, looked_at = set(hits), set(hits)
         while asked and len(hits) < limit and not self._meter.late():
-            scores, capped = self._words.scores(asked, pool, alone_too=alone_too)
+            scores, capped = index.scores(asked, pool, alone_too=alone_too)
             ranked = sorted(sorted(scores, reverse=True), key=scores.__getitem__, reverse=True)  # ties: newest first
             looked_at |= self._read_on(hits, [one for one in ranked if one not in looked_at])
             if len(hits) >= limit or not capped or self._meter.cut:

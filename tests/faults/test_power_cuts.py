@@ -18,6 +18,7 @@ import pytest
 
 from memory.backends.in_memory import InMemoryBackend
 from memory.backends.sqlite import SqliteBackend
+from memory.backends.sqlite_schema import FORMAT
 from memory.errors import StoreError
 from memory.records import Record
 from memory.testing import exported
@@ -166,8 +167,9 @@ def test_power_cuts_show_a_store_that_does_not_wait_for_the_disk(recorded, tmp_p
     assert len(cut(life, 20, tmp_path / "cuts", random.Random(1))) >= 5
 
 
-def test_a_store_of_an_older_format_survives_a_power_cut_while_it_is_migrated(recorder, tmp_path):
-    folder, old = tmp_path / "recorded", ROOT / "tests/golden/format_1.sqlite3"
+@pytest.mark.parametrize("number", range(1, FORMAT))
+def test_a_store_of_an_older_format_survives_a_power_cut_while_it_is_migrated(number, recorder, tmp_path):
+    folder, old = tmp_path / "recorded", ROOT / f"tests/golden/format_{number}.sqlite3"
     folder.mkdir()
     path, log = folder / "robot.db", tmp_path / "log"
     shutil.copy(old, path)
