@@ -156,6 +156,15 @@ def word_list(text: str) -> list[str]:
     return _WORD.findall(folded)
 
 
+def named_words(query: Query) -> frozenset[str]:
+    """Words that every answer has, since a field with words equals them.
+
+    >>> sorted(named_words(Query(equals=(("label", "coffee_mug"), ("map_id", "home")))))
+    ['coffee', 'mug']
+    """
+    return frozenset(word for name, value in query.equals if name in TEXT_FIELDS for word in words(value))
+
+
 def text_of(record: Record) -> str:
     """The words a record can be found by."""
     return " ".join(str(getattr(record, n)) for n in TEXT_FIELDS if getattr(record, n, ""))

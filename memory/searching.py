@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 from memory.draft import Draft
 from memory.encoders import sentence_of
 from memory.errors import EncoderMismatch
-from memory.query import FOREVER_NS, Query, text_of, words
+from memory.query import FOREVER_NS, Query, named_words, text_of, word_list, words
 from memory.records import RECORD_KINDS, Cue, Episode, Event, Record, Relation
 from memory.strategies import KNN
 
@@ -144,7 +144,9 @@ class Search:
         """Records that the text, or the cue's vector, is about, best first; without either, those of the query.
 
         One find by words and one by vector, fused by reciprocal rank. A record found by words alone whose vector says
-        that it is about something else is left out, unless all the words agree.
+        that it is about something else is left out, unless all the words agree. A text that says no more than the query
+        ("where is the mug", of what is labelled mug) is no ground to prefer one answer to another: the newest comes
+        first.
 
         Args:
             query: Filters; its ranking counts where there is neither text nor vector.
@@ -156,7 +158,10 @@ class Search:
             return [record for record in self.find(query) if keep is None or keep(record)]
         if query.near_m is not None:
             return self._about_near(query, text, keep)
-        ranked = replace(query, newest_first=False, limit=max(self._cue.k, RANKED) if self._cue.k else 0)
+        limit = max(self._cue.k, RANKED) if self._cue.k else 0
+        if says_no_more(text, query):
+            return self._kept(replace(query, limit=limit), keep)[0]
+        ranked = replace(query, newest_first=False, limit=limit)
         if self._limits.shared is None or not self._limits.shared.has(query):
             return fuse_records(self.rank(ranked, asked, worded, keep))
         rankings = self._limits.shared.of(self, ranked, asked)
@@ -276,6 +281,19 @@ def telling_words(text: str) -> list[str]:
     """
     asked = words(text)
     return sorted(asked - _SAY_NOTHING or asked)
+
+
+def says_no_more(text: str, query: Query) -> bool:
+    """Is all that the text tells a name the query asks for anyway, in one word or in several?
+
+    >>> query = Query(equals=(("label", "alarmclock"),))
+    >>> says_no_more("Where is the alarm clock?", query), says_no_more("Where is the red alarm clock?", query)
+    (True, False)
+    """
+    telling = telling_words(text)
+    said = [word for word in word_list(text) if word in telling]
+    named = named_words(query) if said else frozenset()
+    return bool(said) and (named.issuperset(said) or "".join(said) in named)
 
 
 def fuse_ranks(

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from memory.geometry import Vector
-from memory.query import TEXT_FIELDS, Query, text_of, words
+from memory.query import Query, named_words, text_of, words
 from memory.records import RECORD_KINDS, Record
 
 FORMAT = 3  # kept in the file as user_version; sqlite_migration.py reads the earlier ones
@@ -101,11 +101,6 @@ def terms_asked(query: Query, robot: int, *, alone: bool) -> list[str]:
     made = {_made(name, value) for name, value in query.equals if name in LISTS}
     asked = sorted({*words(query.text), *named_words(query), *made})
     return asked if alone else [*asked, owner_word(robot)]
-
-
-def named_words(query: Query) -> set[str]:
-    """Words that every answer has, since a field with words equals them."""
-    return {word for name, value in query.equals if name in TEXT_FIELDS for word in words(value)}
 
 
 def texts(kinds: Iterable[str], every: Sequence[str], some: Sequence[str] = ()) -> tuple[str, list[str]]:

@@ -20,7 +20,7 @@ from memory.backends import sqlite_schema as schema
 from memory.backends.meter import Meter
 from memory.backends.sqlite_words import CommonWords, WordIndex, all_of
 from memory.geometry import Vector, distance_m
-from memory.query import Query, words
+from memory.query import Query, named_words, words
 from memory.records import Record
 from memory.vector_files import Space, VectorIndex
 
@@ -176,7 +176,7 @@ class Searching:
         Where the words are those of a label that is asked for, everything has them.
         """
         asked, limit = sorted(words(self._query.any_text))[:WORDS_ASKED], self._query.limit
-        if asked and schema.named_words(self._query) >= words(f"{self._query.text} {self._query.any_text}"):
+        if asked and named_words(self._query) >= words(f"{self._query.text} {self._query.any_text}"):
             return self._looked_up()
         index = WordIndex(self._all, self._robot, self._query.kinds, self._terms, self._common)
         pool, alone_too = max(WORD_POOL, limit), len(asked) == 1

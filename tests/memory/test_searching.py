@@ -271,3 +271,15 @@ def test_lessons_are_still_ranked_by_how_often_they_hold(opened):
         memory.semantic.learn("where", "mug", place, success, START_NS)
     lessons = [one.record for one in ask(memory, subject="mug", kinds=("lesson",)).recollections]
     assert [lesson.value for lesson in lessons if isinstance(lesson, Lesson)] == ["shelf", "sink"]
+
+
+def test_a_text_that_says_no_more_than_the_label_prefers_the_newest(opened):
+    memory = opened(Meanings())
+    for number in range(3):
+        memory.spatial.see(replace(mug(f"clock-{number}", x=9.0 + number), label="alarmclock"))
+        memory.commit()
+    assert found(ask(memory, "where is the alarm clock?", label="alarmclock", kinds=("instance",))) == [
+        "clock-2",
+        "clock-1",
+        "clock-0",
+    ]
