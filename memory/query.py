@@ -68,9 +68,9 @@ class Query:
     limit: int = 0
 
     def __post_init__(self) -> None:
-        keys = {"near_m": self.near_m is not None, "vector": bool(self.vector), "any_text": bool(self.any_text)}
-        asked = [name for name, given in {**keys, "newest_first": self.newest_first}.items() if given]
-        if len(asked) > 1:
+        if (self.near_m is not None) + bool(self.vector) + bool(self.any_text) + self.newest_first > 1:
+            keys = {"near_m": self.near_m is not None, "vector": self.vector, "any_text": self.any_text}
+            asked = [name for name, given in {**keys, "newest_first": self.newest_first}.items() if given]
             raise ValueError(f"a query ranks by one key, not by {' and '.join(asked)}")
         if bool(self.vector) != bool(self.encoder) or len(self.vector) % 4:
             raise ValueError(f"a vector of {len(self.vector)} bytes by encoder {self.encoder!r}: they go together")
@@ -85,7 +85,7 @@ class Query:
             record.robot == self.robot
             and (not self.ids or record.id in self.ids)
             and (not self.kinds or record.kind in self.kinds)
-            and (not self.equals or all(_has(record, name, value) for name, value in self.equals))
+            and self._has(record)
             and self._believed(record)
             and self._true_then(record)
             and self._close_by(record)
@@ -106,6 +106,19 @@ class Query:
         if self.newest_first:
             return (-record.valid_from_ns, -record.sequence)
         return (record.sequence,)
+
+    def _has(self, record: Record) -> bool:
+        for name, value in self.equals:
+            held = getattr(record, name, None)
+            if type(held) is str:  # as nearly all are
+                if held != value:
+                    return False
+            elif isinstance(held, tuple):
+                if value not in map(str, held):
+                    return False
+            elif held is None or (held.value if isinstance(held, Enum) else str(held)) != value:
+                return False
+        return True
 
     def _believed(self, record: Record) -> bool:
         if self.recorded_at_ns is None:
@@ -130,15 +143,6 @@ class Query:
         if not isinstance(record, Positioned):
             return False
         return self.within_m is None or distance_m(self.near_m, record.position_m) <= self.within_m
-
-
-def _has(record: Record, name: str, value: str) -> bool:
-    held = getattr(record, name, None)
-    if type(held) is str:  # as nearly all are
-        return held == value
-    if isinstance(held, tuple):
-        return any(str(one) == value for one in held)
-    return held is not None and (held.value if isinstance(held, Enum) else str(held)) == value
 
 
 def words(text: str) -> frozenset[str]:

@@ -15,7 +15,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,17 +37,16 @@ from memory.backends import sqlite_upkeep as upkeep
 from memory.backends.meter import Meter
 from memory.backends.room import Limits
 from memory.backends.sqlite_file import StoreFile
+from memory.backends.sqlite_reading import Kept, Reading
 from memory.backends.sqlite_search import Searching
 from memory.backends.sqlite_vectors import VectorRows
-from memory.backends.sqlite_words import CommonWords
 from memory.errors import StoreError, StoreNotEmpty, StoreUnavailable
 from memory.query import Query
 from memory.records import Record, Relation, Tally
-from memory.vector_files import Space, VectorIndex
+from memory.vector_files import VectorIndex
 from memory.vector_manifest import MANIFEST
 
 _PAGE = 500
-_COMMON_KEPT = 20_000  # words known to be common, 4 MB
 _IDLE_AFTER_S = 0.05  # without a write the vector index may take the processor
 
 log = logging.getLogger(__name__)
@@ -82,7 +81,7 @@ class SqliteBackend:
         self._vector_rows = VectorRows(self._file)
         self._vectors: VectorIndex | None = None
         self._wrote_s = 0.0
-        self._common: CommonWords = set()
+        self._kept = Kept()
         self._unmerged = not read_only
         try:
             if self._vector_rows.spaces():  # now: a question's deadline would end it, and the next begin it again
@@ -99,24 +98,21 @@ class SqliteBackend:
 
     def get(self, robot: str, ids: tuple[str, ...]) -> dict[str, Record]:
         answers: dict[str, Record] = {}
-        for some in _slices(ids):
-            believed = f"{_OWNED} AND r.id IN {schema.listed(some)} AND r.retired_ns IS NULL"
-            best_first = "r.valid_to_ns IS NOT NULL, r.version DESC"  # as current_of has it
-            asked = f"SELECT r.id, {rows.ROW} {rows.FROM} WHERE {believed} ORDER BY {best_first}"
-            for one, *row in self._file.rows(asked, (robot, *some)):
-                if one not in answers:
-                    answers[one] = rows.record_of(row)
+        with self._reading() as reading:
+            owner, _ = reading.robot(robot)
+            for some in _slices(ids):
+                believed = f"r.robot = ? AND r.id IN {schema.listed(some)} AND r.retired_ns IS NULL"
+                best_first = "r.valid_to_ns IS NOT NULL, r.version DESC"  # as current_of has it
+                asked = f"SELECT r.id, r.sequence FROM records r WHERE {believed} ORDER BY {best_first}"
+                best: dict[str, int] = {}
+                for one, number in reading.all(asked, (owner, *some)):
+                    best.setdefault(one, number)
+                answers |= {row.record.id: row.record for row in reading.numbered(list(best.values()))}
         return answers
 
     def find(self, query: Query, *, deadline_s: float | None = None, record_budget: int = 0) -> Found:
-        meter = Meter(deadline_s, record_budget)
-        if len(self._common) > _COMMON_KEPT:
-            self._common = set()
-        with self._file.reading(meter) as sql:
-            robot, robots = rows.numbers_of(sql, query.robot)
-            spaces = self._spaces_of(query, robot) if query.vector else []
-            searching = Searching(sql, query, robot, meter, alone=robots == 1, common=self._common)
-            return searching.answer(self._vector_index() if spaces else None, spaces)
+        with self._reading(Meter(deadline_s, record_budget)) as reading:
+            return Searching(reading, query).answer(self._vector_index)
 
     def expand(
         self,
@@ -131,18 +127,17 @@ class SqliteBackend:
     ) -> tuple[Record, ...]:
         end = "object" if reverse else "subject"
         asked = Query(robot=robot, kinds=(Relation.kind,), valid_at_ns=valid_at_ns, recorded_at_ns=recorded_at_ns)
-        owner = self._file.rows("SELECT number FROM robots WHERE name = ?", (robot,))
-        terms, values = schema.where(asked, owner[0][0] if owner else 0, indexed=True, walked=False)
-        if predicates:
-            terms += f" AND r.predicate IN {schema.listed(predicates)}"
-            values += predicates
-        edges: list[Record] = []
-        for nodes in _slices(tuple(dict.fromkeys(frontier))):
-            first = f"SELECT r.sequence FROM records r WHERE {terms} AND r.{end} IN {schema.listed(nodes)}"
-            if limit:  # sorted by number alone: whole rows would be carried through the sorting
-                first += f" ORDER BY +r.sequence LIMIT {int(limit)}"
-            edges += self._records(f"{rows.SELECT}r.sequence IN ({first})", (*values, *nodes))
-        return tuple(sorted(edges, key=lambda edge: edge.sequence)[: limit or None])
+        with self._reading() as reading:
+            terms, values = schema.where(asked, reading.robot(robot)[0], indexed=True, walked=False)
+            if predicates:
+                terms += f" AND r.predicate IN {schema.listed(predicates)}"
+                values += predicates
+            numbers: list[int] = []
+            for nodes in _slices(tuple(dict.fromkeys(frontier))):
+                led = f"SELECT r.sequence FROM records r WHERE {terms} AND r.{end} IN {schema.listed(nodes)}"
+                first = f"{led} ORDER BY +r.sequence LIMIT ?"
+                numbers += [number for (number,) in reading.all(first, (*values, *nodes, limit or -1))]
+            return tuple(row.record for row in reading.numbered(sorted(numbers)[: limit or None]))
 
     def tallies(self, robot: str, ids: tuple[str, ...] = ()) -> dict[str, Tally]:
         if not ids:
@@ -204,7 +199,8 @@ class SqliteBackend:
     def forget(self, robot: str, ids: tuple[str, ...]) -> int:
         with self._file.writing, self._vector_index().saving:  # else the index may save again what goes
             gone = self._erase(robot, ids)
-            self._common = set()
+            with self._file.reading_turn:
+                self._kept.clear()  # or its text would stay in the process
             if gone:  # what was erased must not live on in the vector index or in the write-ahead log
                 self._forget_index()
                 try:
@@ -321,11 +317,13 @@ class SqliteBackend:
     def _busy(self) -> bool:
         return time.monotonic() - self._wrote_s < _IDLE_AFTER_S
 
-    def _spaces_of(self, query: Query, robot: int) -> list[Space]:
-        kinds = {schema.KINDS.get(kind, 0) for kind in query.kinds or schema.KINDS}
-        return [one for one in self._vector_rows.spaces() if one.robot == robot and one.kind in kinds and one.rows]
-
     # ---- rows and files
+
+    @contextmanager
+    def _reading(self, meter: Meter | None = None) -> Iterator[Reading]:
+        meter = meter or Meter(None, 0)
+        with self._file.reading(meter) as sql:
+            yield Reading(sql, meter, self._kept)
 
     def _records(self, statement: str, values: tuple[Any, ...]) -> list[Record]:
         return [rows.record_of(row) for row in self._file.rows(statement, values)]

@@ -14,7 +14,6 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any
 
 from memory.backend import KEYS_KEPT, Receipt, Retirement, wrong_size
@@ -24,10 +23,9 @@ from memory.records import RECORD_KINDS, Positioned, Record, Tally
 from memory.serialization import from_line, to_line
 from memory.vector_files import Space
 
-ROW = "r.sequence, r.line, r.retired_ns, v.vector"
+ROW = "r.sequence, r.line, r.retired_ns, v.vector, r.vector"
 FROM = "FROM records r LEFT JOIN vectors v ON v.number = r.vector"
 SELECT = f"SELECT {ROW} {FROM} WHERE "
-PARSED = 8192  # records kept as objects for the next question, 25 MB with vectors of 384 values
 MERGED_PAGES = 50  # of 4 kB, in one step
 _PAGE = 500
 _INSERT = f"INSERT INTO records VALUES({', '.join('?' * (13 + len(COLUMNS)))})"
@@ -85,9 +83,9 @@ def embed(
     embedded = Embedded(last=sql.execute("SELECT vector FROM last").fetchone()[0])
     owner, found = number_of(sql, robot), 0
     for (one, version), vector in vectors.items():
-        asked = f"SELECT {ROW}, r.vector {FROM} WHERE r.robot = ? AND r.id = ? AND r.version = ?"
-        for *row, number in sql.execute(asked, (owner, one, version)).fetchall():
-            old = record_of(row)
+        asked = f"SELECT {ROW} {FROM} WHERE r.robot = ? AND r.id = ? AND r.version = ?"
+        for row in sql.execute(asked, (owner, one, version)).fetchall():
+            old, number = record_of(row), row[-1]
             if number is not None:
                 drop_vector(sql, number)
             new = with_vector(old, encoder, vector)
@@ -112,9 +110,9 @@ def remember(sql: sqlite3.Connection, key: str, receipt: Receipt) -> None:
 def erase(sql: sqlite3.Connection, robot: str, record_id: str) -> int:
     """Delete every row of one id; returns how many went."""
     owner = number_of(sql, robot, make=False)
-    rows = sql.execute(f"SELECT {ROW}, r.vector {FROM} WHERE r.robot = ? AND r.id = ?", (owner, record_id)).fetchall()
-    for *row, number in rows:
-        record = record_of(row)
+    rows = sql.execute(f"SELECT {ROW} {FROM} WHERE r.robot = ? AND r.id = ?", (owner, record_id)).fetchall()
+    for row in rows:
+        record, number = record_of(row), row[-1]
         sql.execute(
             f"INSERT INTO {TEXTS[record.kind]}({TEXTS[record.kind]}, rowid, words) VALUES('delete', ?, ?)",
             (record.sequence, text_row(record, owner)),
@@ -124,7 +122,6 @@ def erase(sql: sqlite3.Connection, robot: str, record_id: str) -> int:
         if number is not None:
             drop_vector(sql, number)
     tallies = sql.execute("DELETE FROM tallies WHERE robot = ? AND id = ?", (owner, record_id)).rowcount
-    _parsed.cache_clear()  # or its text would stay in the process
     return len(rows) + tallies
 
 
@@ -161,8 +158,16 @@ def spaces(sql: sqlite3.Connection) -> list[Space]:
 
 
 def record_of(row: Any) -> Record:
-    """The record of one ROW; what is asked for often is parsed once."""
-    return _parsed(*row)
+    """The record of one ROW, or of what it begins with: number, line, retired_ns, vector.
+
+    Raises:
+        StoreCorrupt: it holds none.
+    """
+    sequence, line, retired_ns, vector = row[:4]
+    record = from_line(line, retired_ns, vector or b"")
+    if not isinstance(record, Record):
+        raise StoreCorrupt(f"row {sequence} holds no record: {line[:80]!r}")
+    return record
 
 
 def tally_of(row: Any) -> Tally:
@@ -189,14 +194,6 @@ def _find_by(sql: sqlite3.Connection, record: Record, robot: int) -> None:
         sql.execute("INSERT INTO positions VALUES(?, ?, ?, ?, ?, ?, ?)", (record.sequence, x, x, y, y, z, z))
     words = text_row(record, robot)
     sql.execute(f"INSERT INTO {TEXTS[record.kind]}(rowid, words) VALUES(?, ?)", (record.sequence, words))
-
-
-@lru_cache(maxsize=PARSED)
-def _parsed(sequence: int, line: str, retired_ns: int | None, vector: bytes | None) -> Record:
-    record = from_line(line, retired_ns, vector or b"")
-    if not isinstance(record, Record):
-        raise StoreCorrupt(f"row {sequence} holds no record: {line[:80]!r}")
-    return record
 
 
 def _embed(sql: sqlite3.Connection, embedded: Embedded, record: Record, robot: int) -> int:

@@ -1,24 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the SQLite store answers a Query: in log order or by time, near a point, by some of the words, by a vector.
 
-Neighbours: sqlite_schema.py spells conditions, sqlite_words.py ranks by words; sqlite.py hands over a connection and
-the vector index.
+Neighbours: sqlite_schema.py spells conditions, sqlite_words.py ranks by words, sqlite_reading.py reads; sqlite.py hands
+over the transaction and the vector index.
 Rules of the file: candidates are ranked by row numbers and scores first, and only what may be an answer is read whole;
 `Query.matches` has the last word on each; a meter that is spent ends the search with what it has.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from memory.backend import Found, mismatch
 from memory.backends import sqlite_rows as rows
 from memory.backends import sqlite_schema as schema
-from memory.backends.meter import Meter
-from memory.backends.sqlite_words import CommonWords, WordIndex, all_of
+from memory.backends.sqlite_reading import Reading
+from memory.backends.sqlite_words import WordIndex, all_of
 from memory.geometry import Vector, distance_m
 from memory.query import Query, named_words, words
 from memory.records import Record
@@ -34,34 +33,21 @@ _PAGE = 1000
 
 
 class Searching:
-    """One query on one connection.
+    """One query in one read transaction."""
 
-    Args:
-        robot: Number of the query's namespace.
-        alone: Does no other robot use the store?
-        common: Words that were found to be common; added to.
-    """
-
-    def __init__(
-        self, sql: sqlite3.Connection, query: Query, robot: int, meter: Meter, *, alone: bool, common: CommonWords
-    ) -> None:
-        self._sql = sql
+    def __init__(self, reading: Reading, query: Query) -> None:
+        self._reading = reading
         self._query = query
-        self._robot = robot
-        self._meter = meter
-        self._alone = alone
+        self._robot, self._alone = reading.robot(query.robot)
+        self._meter = reading.meter
         self._whole = True  # False if the vector index is behind the rows
         self._asked = query
-        self._terms = schema.terms_asked(query, robot, alone=alone)
-        self._common = common
-        self._conditions, self._values = schema.where(query, robot, indexed=False, walked=False)
 
-    def answer(self, vectors: VectorIndex | None, spaces: Sequence[Space]) -> Found:
+    def answer(self, index: Callable[[], VectorIndex]) -> Found:
         """Records best first.
 
         Args:
-            vectors: The index, for a query with a vector that has something to be compared with.
-            spaces: Those of the query's robot and kinds that hold vectors.
+            index: That of the store's vectors; asked for only if there is something to compare with.
         """
         query = self._query
         lookup = schema.names_few(query) and not (query.any_text and query.limit and not query.ids)
@@ -76,7 +62,8 @@ class Searching:
         elif query.any_text:
             hits = sorted(self._any_word(), key=query.rank)[: query.limit or None]
         elif query.vector:
-            scored = self._by_vector(vectors, spaces) if vectors is not None else []
+            spaces = self._spaces()
+            scored = self._by_vector(index(), spaces) if spaces else []
             hits, cosines = [record for _, record in scored], tuple(score for score, _ in scored)
         else:
             hits = self._in_order()
@@ -105,20 +92,20 @@ class Searching:
 
     def _overlapping(self) -> list[Record]:
         kinds = {schema.KINDS.get(kind, 0) for kind in self._query.kinds or schema.KINDS}
-        every = self._all("SELECT kind, span FROM spans WHERE robot = ?", [self._robot])
+        every = self._reading.all("SELECT kind, span FROM spans WHERE robot = ?", [self._robot])
         spans = [(kind, span) for kind, span in every if kind in kinds]
         if not spans:
             return []
-        return self._in_turn(self._all(*schema.overlapping(self._query, self._robot, spans)))
+        return self._in_turn(self._reading.all(*schema.overlapping(self._query, self._robot, spans)))
 
     def _looked_up(self) -> list[Record]:
         """Those of the named ids, label, subject or object."""
         some = CANDIDATES_LEAST + CANDIDATES * self._query.limit if self._query.limit else 0
-        found = self._all(*schema.looked_up(self._query, self._robot, some))
+        found = self._reading.all(*schema.looked_up(self._query, self._robot, some))
         hits = self._in_turn(found)
         if len(hits) == self._query.limit or len(found) < some or self._meter.cut:
             return hits
-        return self._in_turn(self._all(*schema.looked_up(self._query, self._robot, 0)))
+        return self._in_turn(self._reading.all(*schema.looked_up(self._query, self._robot, 0)))
 
     def _in_turn(self, found: Sequence[Any]) -> list[Record]:
         """The first that match of rows that begin with their number, as many as are asked for."""
@@ -143,7 +130,7 @@ class Searching:
 
         Positions in the tree are rounded: a few more than `limit` are read, and ranked by their own.
         """
-        found = self._all(*schema.within(centre_m, radius_m))
+        found = self._reading.all(*schema.within(centre_m, radius_m))
         ranked = sorted((distance_m(centre_m, position), number) for number, *position in found)
         limit = self._query.limit or len(ranked)
         hits: list[Record] = []
@@ -164,9 +151,10 @@ class Searching:
         if schema.names_few(query):
             yield from self._examined(*schema.in_order(replace(query, any_text=""), self._robot, alone=self._alone))
         elif asked := sorted(words(query.any_text)):
-            spelled, terms = schema.texts(query.kinds, self._terms, asked)
+            spelled, terms = schema.texts(query.kinds, self._terms(), asked)
             start = f"FROM ({spelled}) t CROSS JOIN records r ON r.sequence = t.number"
-            yield from self._examined(start, f"WHERE {self._conditions}", [*terms, *self._values])
+            conditions, values = self._condition()
+            yield from self._examined(start, f"WHERE {conditions}", [*terms, *values])
 
     def _by_words(self) -> list[Record]:
         """The best `limit`: each word counts 1 / (1 + records found with it, at most the pool), then the newest.
@@ -178,7 +166,7 @@ class Searching:
         asked, limit = sorted(words(self._query.any_text))[:WORDS_ASKED], self._query.limit
         if asked and named_words(self._query) >= words(f"{self._query.text} {self._query.any_text}"):
             return self._looked_up()
-        index = WordIndex(self._all, self._robot, self._query.kinds, self._terms, self._common)
+        index = WordIndex(self._reading.all, self._robot, self._query.kinds, self._terms(), self._reading.kept.common)
         pool, alone_too = max(WORD_POOL, limit), len(asked) == 1
         hits: dict[int, Record] = {}
         if len(asked) > 1:
@@ -206,6 +194,12 @@ class Searching:
         return looked_at
 
     # ---- by vector
+
+    def _spaces(self) -> list[Space]:
+        """Those of the query's robot and kinds that hold vectors."""
+        kinds = {schema.KINDS.get(kind, 0) for kind in self._query.kinds or schema.KINDS}
+        every = self._reading.spaces()
+        return [one for one in every if one.robot == self._robot and one.kind in kinds and one.rows]
 
     def _by_vector(self, vectors: VectorIndex, spaces: Sequence[Space]) -> list[tuple[float, Record]]:
         asked = [space for space in spaces if space.encoder == self._query.encoder]
@@ -236,14 +230,14 @@ class Searching:
         """Compare those of a label, a subject or an object: the index tells which may be among the best."""
         conditions, values = schema.where(self._query, self._robot, indexed=True, walked=False)
         named = f"SELECT r.kind, r.vector FROM records r WHERE {conditions} AND r.vector IS NOT NULL LIMIT ?"
-        found = self._all(named, [*values, NOT_FEW])
+        found = self._reading.all(named, [*values, NOT_FEW])
         if len(found) == NOT_FEW:  # then there are likely enough of them among the nearest of all
             numbers, self._whole = vectors.nearest(spaces, self._query.vector, NOT_FEW // 2)
             hits = self._best(numbers)
             if len(hits) >= self._query.limit or self._meter.late():
                 return hits
             self._whole = True
-            found = self._all(named, [*values, -1])
+            found = self._reading.all(named, [*values, -1])
         numbers_of = {space: [number for kind, number in found if kind == space.kind] for space in spaces}
         closest = vectors.closest(numbers_of, self._query.vector, CANDIDATES * self._query.limit)
         hits = self._best(closest)
@@ -253,19 +247,14 @@ class Searching:
 
     def _best(self, numbers: Sequence[int]) -> list[tuple[float, Record]]:
         """The best `limit` of these vectors, scored exactly."""
-        start = f"SELECT {rows.ROW} FROM vectors v CROSS JOIN records r ON r.sequence = v.sequence"
-        found: list[Any] = []
-        for page in map(schema.padded, _pages(numbers, schema.LISTED)):
-            asked = f"{start} WHERE v.number IN {schema.listed(page)} AND r.vector = v.number AND {self._conditions}"
-            found += self._all(asked, [*page, *self._values])
+        found = self._reading.with_vectors(numbers, self._condition)
+        scores = self._cosines([row.vector for row in found])
         hits: list[tuple[float, Record]] = []
-        scores = self._cosines([row[-1] for row in found])
-        for score, row in sorted(zip(scores, found, strict=True), key=lambda pair: (-pair[0], pair[1][0])):
-            if len(hits) == self._query.limit or not self._meter.take():
+        for score, row in sorted(zip(scores, found, strict=True), key=lambda pair: (-pair[0], pair[1].number)):
+            if len(hits) == self._query.limit or self._meter.cut:
                 break
-            record = rows.record_of(row)
-            if self._asked.matches(record):
-                hits.append((score, record))
+            if self._asked.matches(row.record) and self._meter.take():
+                hits.append((score, row.record))
         return hits
 
     def _all_by_vector(self, spaces: Sequence[Space]) -> list[tuple[float, Record]]:
@@ -280,7 +269,7 @@ class Searching:
         asked = f"SELECT r.sequence, v.vector FROM {order} WHERE {space} IN {listed} AND {conditions}"
         scored: list[tuple[float, int]] = []
         page: list[Any] = []
-        for row in self._run(asked, [*(one.number for one in spaces), *values]):
+        for row in self._reading.each(asked, [*(one.number for one in spaces), *values]):
             page.append(row)
             if len(page) == _PAGE:
                 scored, page = self._kept([*scored, *self._scored(page)]), []
@@ -315,43 +304,31 @@ class Searching:
 
     # ---- rows
 
+    def _condition(self) -> tuple[str, list[Any]]:
+        return schema.where(self._query, self._robot, indexed=False, walked=False)
+
+    def _terms(self) -> list[str]:
+        return schema.terms_asked(self._query, self._robot, alone=self._alone)
+
     def _numbered(self, page: Sequence[int]) -> list[Record]:
         """Those of these rows that match."""
-        page = schema.padded(page)
-        rest = f"WHERE r.sequence IN {schema.listed(page)} AND {self._conditions}"
-        return list(self._examined("FROM records r", rest, [*page, *self._values], few=True))
+        hits: list[Record] = []
+        for row in self._reading.numbered(page, self._condition):
+            if self._asked.matches(row.record):
+                if not self._meter.take():
+                    break
+                hits.append(row.record)
+        return hits
 
-    def _examined(self, source: str, rest: str, values: Sequence[Any], *, few: bool = False) -> Iterator[Record]:
-        """Matching records of a search over `records r`, each taken from the meter; few are fetched at once."""
+    def _examined(self, source: str, rest: str, values: Sequence[Any]) -> Iterator[Record]:
+        """Matching records of a search over `records r`, each taken from the meter."""
         asked = f"SELECT {rows.ROW} {source} LEFT JOIN vectors v ON v.number = r.vector {rest}"
-        for row in self._all(asked, values) if few else self._run(asked, values):
+        for row in self._reading.each(asked, values):
             if not self._meter.take():
                 return
-            record = rows.record_of(row)
+            record = self._reading.record(row)
             if self._asked.matches(record):
                 yield record
-
-    def _all(self, statement: str, values: Sequence[Any]) -> list[Any]:
-        """Every row, or none where the meter ended it."""
-        try:
-            return [] if self._meter.late() else self._sql.execute(statement, values).fetchall()
-        except UnicodeEncodeError:  # a lone surrogate in what is asked for: no stored text has one
-            return []
-        except sqlite3.OperationalError:
-            if not self._meter.cut:
-                raise
-            return []
-
-    def _run(self, statement: str, values: Sequence[Any]) -> Iterator[Any]:
-        if self._meter.late():
-            return
-        try:
-            yield from self._sql.execute(statement, values)
-        except UnicodeEncodeError:  # as above
-            return
-        except sqlite3.OperationalError:
-            if not self._meter.cut:
-                raise
 
 
 def _radii(query: Query) -> Iterator[float]:

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One read transaction of the SQLite store, and what may be kept of it for the next.
+
+Neighbours: sqlite.py begins a Reading for each question, sqlite_search.py asks it; sqlite_rows.py parses rows.
+Rules of the file: what is kept is what the store would answer: each transaction first asks the store's own counters
+whether anything was written, by this process or another, and drops what that may have changed; a statement ends when
+the meter is spent.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from memory.backends import sqlite_rows as rows
+from memory.backends import sqlite_schema as schema
+from memory.backends.meter import Meter
+from memory.backends.sqlite_words import CommonWords
+from memory.records import Record
+from memory.vector_files import Space
+
+KEPT = 8192  # rows, 25 MB with vectors of 384 values
+COMMON_KEPT = 20_000  # words, 4 MB
+LOOKED_THROUGH = 1000  # most changes that are looked through for rows to drop; after more, all are dropped
+
+Condition = Callable[[], tuple[str, Sequence[Any]]]  # on `records r`, with its parameters
+
+
+def _any() -> tuple[str, Sequence[Any]]:
+    return "1", ()
+
+
+class Row:
+    """One version as it is stored; its record is parsed when it is asked for.
+
+    Attributes:
+        number: Its sequence.
+        vector: b"" without one.
+        vector_number: None without one.
+    """
+
+    __slots__ = ("_line", "_record", "_retired_ns", "number", "vector", "vector_number")
+
+    def __init__(
+        self, number: int, line: str, retired_ns: int | None, vector: bytes | None, vector_number: int | None
+    ) -> None:
+        self.number = number
+        self.vector = vector or b""
+        self.vector_number = vector_number
+        self._line = line
+        self._retired_ns = retired_ns
+        self._record: Record | None = None
+
+    @property
+    def record(self) -> Record:
+        """The version.
+
+        Raises:
+            StoreCorrupt: the row holds none.
+        """
+        if self._record is None:
+            self._record = rows.record_of((self.number, self._line, self._retired_ns, self.vector))
+            self._line = ""
+        return self._record
+
+
+class Kept:
+    """What the connection that reads was told, as long as it stays true; used by one transaction at a time.
+
+    Attributes:
+        common: Words that were found to be common; that stays so.
+    """
+
+    def __init__(self) -> None:
+        self.common: CommonWords = set()
+        self._stand: tuple[int, int] = (0, 0)  # last stamp, last number of a vector
+        self._audits = 0
+        self._rows: OrderedDict[int, Row] = OrderedDict()
+        self._embedded: dict[int, Row] = {}
+        self._robots: dict[str, tuple[int, bool]] = {}
+        self._spaces: list[Space] = []
+
+    def clear(self) -> None:
+        """Keep nothing."""
+        self.common, self._rows, self._embedded = set(), OrderedDict(), {}
+        self._robots, self._spaces = {}, []
+
+    def follow(self, sql: sqlite3.Connection) -> None:
+        """Be of the state that the transaction sees."""
+        stand = sql.execute("SELECT recorded_ns, vector FROM last").fetchone()
+        if len(self.common) > COMMON_KEPT:
+            self.common.clear()
+        if stand == self._stand:
+            return
+        self._robots, self._spaces = {}, []
+        try:
+            self._drop_changed(sql, *self._stand, stand[1])
+        except BaseException:
+            self.clear()
+            raise
+        self._stand = stand
+
+    def robot(self, sql: sqlite3.Connection, name: str) -> tuple[int, bool]:
+        """Number of a robot's name, 0 for one that is not known; and has it the store to itself?"""
+        if name not in self._robots:
+            number, robots = rows.numbers_of(sql, name)
+            if not number:
+                return 0, False
+            self._robots[name] = (number, robots == 1)
+        return self._robots[name]
+
+    def spaces(self, sql: sqlite3.Connection) -> list[Space]:
+        """Every space of vectors."""
+        if not self._spaces:
+            self._spaces = rows.spaces(sql)
+        return self._spaces
+
+    def get(self, number: int) -> Row | None:
+        """The row of a number, if it is kept."""
+        row = self._rows.get(number)
+        if row is not None:
+            self._rows.move_to_end(number)
+        return row
+
+    def with_vector(self, number: int) -> Row | None:
+        """The row that has the vector of a number, if it is kept."""
+        row = self._embedded.get(number)
+        return None if row is None else self.get(row.number)
+
+    def keep(self, row: Row) -> None:
+        """For the next question; what was not asked for longest makes room."""
+        self._rows[row.number] = row
+        if row.vector_number is not None:
+            self._embedded[row.vector_number] = row
+        if len(self._rows) > KEPT:
+            self._drop(next(iter(self._rows)))
+
+    def _drop(self, number: int) -> None:
+        row = self._rows.pop(number, None)
+        if row is not None and row.vector_number is not None:
+            self._embedded.pop(row.vector_number, None)
+
+    def _drop_changed(self, sql: sqlite3.Connection, stamp_ns: int, vector: int, last_vector: int) -> None:
+        """Rows change when they are retired, embedded anew or erased, and each of these leaves a number that rises."""
+        ((audits,),) = sql.execute("SELECT ifnull(max(number), 0) FROM audits")
+        if audits != self._audits or last_vector - vector > LOOKED_THROUGH:
+            self._audits = audits
+            self.clear()
+            return
+        if not self._rows:
+            return
+        since = "SELECT sequence FROM records WHERE retired_ns > ? LIMIT ?"
+        retired = sql.execute(since, (stamp_ns, LOOKED_THROUGH)).fetchall()
+        embedded = sql.execute("SELECT sequence FROM vectors WHERE number > ?", (vector,)).fetchall()
+        if len(retired) == LOOKED_THROUGH:
+            self.clear()
+        for (number,) in (*retired, *embedded):
+            self._drop(number)
+
+
+class Reading:
+    """One transaction under way.
+
+    Args:
+        sql: The connection, inside the transaction.
+        kept: Of this state.
+    """
+
+    def __init__(self, sql: sqlite3.Connection, meter: Meter, kept: Kept) -> None:
+        self.meter = meter
+        self.kept = kept
+        self._sql = sql
+        self._ended_by_the_meter(lambda: kept.follow(sql))
+
+    def robot(self, name: str) -> tuple[int, bool]:
+        """As Kept's."""
+        return self._ended_by_the_meter(lambda: self.kept.robot(self._sql, name)) or (0, False)
+
+    def spaces(self) -> list[Space]:
+        """As Kept's."""
+        return self._ended_by_the_meter(lambda: self.kept.spaces(self._sql)) or []
+
+    def all(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        """Every row of a statement, or none where the meter ended it."""
+        try:
+            return [] if self.meter.late() else self._sql.execute(statement, values).fetchall()
+        except UnicodeEncodeError:  # a lone surrogate in what is asked for: no stored text has one
+            return []
+        except sqlite3.OperationalError:
+            if not self.meter.cut:
+                raise
+            return []
+
+    def each(self, statement: str, values: Sequence[Any]) -> Iterator[Any]:
+        """The rows of a statement one by one, until the meter ends it."""
+        if self.meter.late():
+            return
+        try:
+            yield from self._sql.execute(statement, values)
+        except UnicodeEncodeError:  # as above
+            return
+        except sqlite3.OperationalError:
+            if not self.meter.cut:
+                raise
+
+    def record(self, found: Any) -> Record:
+        """The record of one ROW."""
+        return self._row(found).record
+
+    def numbered(self, numbers: Sequence[int], condition: Condition = _any) -> list[Row]:
+        """The rows of these numbers, in their order; those that do not fulfil the condition may be missing."""
+        start = f"SELECT {rows.ROW} {rows.FROM} WHERE r.sequence"
+        return self._read(numbers, self.kept.get, lambda row: row.number, start, condition)
+
+    def with_vectors(self, numbers: Sequence[int], condition: Condition = _any) -> list[Row]:
+        """The same of rows that have the vectors of these numbers."""
+        joined = "vectors v CROSS JOIN records r ON r.sequence = v.sequence AND r.vector = v.number"
+        start = f"SELECT {rows.ROW} FROM {joined} WHERE v.number"
+        return self._read(numbers, self.kept.with_vector, lambda row: row.vector_number, start, condition)
+
+    def _read(
+        self,
+        numbers: Sequence[int],
+        kept: Callable[[int], Row | None],
+        number_of: Callable[[Row], int | None],
+        start: str,
+        condition: Condition,
+    ) -> list[Row]:
+        found = {number: row for number in numbers if (row := kept(number)) is not None}
+        if len(found) == len(numbers):
+            return list(found.values())
+        missing = [number for number in numbers if number not in found]
+        where, values = condition()
+        for first in range(0, len(missing), schema.LISTED):
+            page = schema.padded(missing[first : first + schema.LISTED])
+            for one in self.all(f"{start} IN {schema.listed(page)} AND {where}", [*page, *values]):
+                row = self._row(one)
+                found[number_of(row) or 0] = row
+        return [found[number] for number in numbers if number in found]
+
+    def _row(self, found: Any) -> Row:
+        row = self.kept.get(found[0])
+        if row is None:
+            row = Row(*found)
+            self.kept.keep(row)
+        return row
+
+    def _ended_by_the_meter(self, ask: Callable[[], Any]) -> Any:
+        try:
+            return ask()
+        except sqlite3.OperationalError:
+            if not self.meter.late():
+                raise
+            return None
