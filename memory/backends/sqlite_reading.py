@@ -17,12 +17,13 @@ from typing import Any
 from memory.backends import sqlite_rows as rows
 from memory.backends import sqlite_schema as schema
 from memory.backends.meter import Meter
-from memory.backends.sqlite_words import CommonWords
+from memory.backends.sqlite_words import CommonWords, WordLists
 from memory.records import Record
 from memory.vector_files import Space
 
 KEPT = 8192  # rows, 25 MB with vectors of 384 values
 COMMON_KEPT = 20_000  # words, 4 MB
+FOLLOWED = 100  # most new rows whose words are added to the lists, 4 ms; after more, the lists begin anew
 LOOKED_THROUGH = 1000  # most changes that are looked through for rows to drop; after more, all are dropped
 
 Condition = Callable[[], tuple[str, Sequence[Any]]]  # on `records r`, with its parameters
@@ -71,11 +72,13 @@ class Kept:
 
     Attributes:
         common: Words that were found to be common; that stays so.
+        lists: Rows that have a word.
     """
 
     def __init__(self) -> None:
         self.common: CommonWords = set()
-        self._stand: tuple[int, int] = (0, 0)  # last stamp, last number of a vector
+        self.lists = WordLists()
+        self._stand = (0, 0, 0)  # last stamp, last number of a vector, last of a row
         self._audits = 0
         self._rows: OrderedDict[int, Row] = OrderedDict()
         self._embedded: dict[int, Row] = {}
@@ -84,19 +87,22 @@ class Kept:
 
     def clear(self) -> None:
         """Keep nothing."""
-        self.common, self._rows, self._embedded = set(), OrderedDict(), {}
+        self.common = set()
+        self.lists.clear()
+        self._drop_all()
         self._robots, self._spaces = {}, []
 
     def follow(self, sql: sqlite3.Connection) -> None:
         """Be of the state that the transaction sees."""
-        stand = sql.execute("SELECT recorded_ns, vector FROM last").fetchone()
+        stand = sql.execute("SELECT recorded_ns, vector, sequence FROM last").fetchone()
         if len(self.common) > COMMON_KEPT:
             self.common.clear()
         if stand == self._stand:
             return
         self._robots, self._spaces = {}, []
         try:
-            self._drop_changed(sql, *self._stand, stand[1])
+            self._drop_changed(sql, self._stand, stand)
+            self._add_words(sql, self._stand[2], stand[2])
         except BaseException:
             self.clear()
             raise
@@ -137,25 +143,41 @@ class Kept:
         if len(self._rows) > KEPT:
             self._drop(next(iter(self._rows)))
 
+    def _add_words(self, sql: sqlite3.Connection, before: int, now: int) -> None:
+        """A word that was asked for once is followed through the log."""
+        if now - before > FOLLOWED:
+            self.lists.clear()
+        if not self.lists:
+            return
+        asked = f"SELECT r.robot, {rows.BARE} FROM records r WHERE r.sequence > ? ORDER BY r.sequence"
+        for robot, *row in sql.execute(asked, (before,)).fetchall():
+            record = rows.record_of(row)
+            self.lists.add(schema.TEXTS[record.kind], schema.text_row(record, robot).split(), record.sequence)
+
+    def _drop_all(self) -> None:
+        self._rows, self._embedded = OrderedDict(), {}
+
     def _drop(self, number: int) -> None:
         row = self._rows.pop(number, None)
         if row is not None and row.vector_number is not None:
             self._embedded.pop(row.vector_number, None)
 
-    def _drop_changed(self, sql: sqlite3.Connection, stamp_ns: int, vector: int, last_vector: int) -> None:
+    def _drop_changed(self, sql: sqlite3.Connection, before: Sequence[int], now: Sequence[int]) -> None:
         """Rows change when they are retired, embedded anew or erased, and each of these leaves a number that rises."""
+        stamp_ns, vector, _ = before
         ((audits,),) = sql.execute("SELECT ifnull(max(number), 0) FROM audits")
-        if audits != self._audits or last_vector - vector > LOOKED_THROUGH:
+        if audits != self._audits:
             self._audits = audits
             self.clear()
-            return
+        if now[1] - vector > LOOKED_THROUGH:
+            self._drop_all()
         if not self._rows:
             return
         since = "SELECT sequence FROM records WHERE retired_ns > ? LIMIT ?"
         retired = sql.execute(since, (stamp_ns, LOOKED_THROUGH)).fetchall()
         embedded = sql.execute("SELECT sequence FROM vectors WHERE number > ?", (vector,)).fetchall()
         if len(retired) == LOOKED_THROUGH:
-            self.clear()
+            self._drop_all()
         for (number,) in (*retired, *embedded):
             self._drop(number)
 

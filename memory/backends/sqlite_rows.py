@@ -23,6 +23,7 @@ from memory.records import RECORD_KINDS, Positioned, Record, Tally
 from memory.serialization import from_line, to_line
 from memory.vector_files import Space
 
+BARE = "r.sequence, r.line, r.retired_ns, NULL"  # a ROW for whoever needs no vector
 ROW = "r.sequence, r.line, r.retired_ns, v.vector, r.vector"
 FROM = "FROM records r LEFT JOIN vectors v ON v.number = r.vector"
 SELECT = f"SELECT {ROW} {FROM} WHERE "

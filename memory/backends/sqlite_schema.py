@@ -142,10 +142,16 @@ def looked_up(query: Query, robot: int, limit: int) -> tuple[str, list[Any]]:
 
     At most `limit`, or all for 0.
 
-    Numbers alone: most indexes answer that without the rows, and sorting carries nothing along.
+    Numbers alone: most indexes answer that without the rows, and sorting carries nothing along. Of a label the index
+    has each kind by time, so that the newest are read and no others.
     """
-    conditions, values = where(query, robot, indexed=True, walked=False)
     newest_first = query.newest_first or bool(query.any_text)
+    if newest_first and limit and not query.ids and any(name == "label" for name, _ in query.equals):
+        conditions, values = where(replace(query, kinds=()), robot, indexed=True, walked=False)
+        kinds = [KINDS.get(kind, 0) for kind in query.kinds or KINDS]
+        each = [[kind, *values] for kind in kinds]
+        return _newest("r.kind = ?", conditions, each, limit, by="INDEXED BY by_label")
+    conditions, values = where(query, robot, indexed=True, walked=False)
     order = "+r.valid_from_ns DESC, +r.sequence DESC" if newest_first else "+r.sequence"
     return f"SELECT r.sequence FROM records r WHERE {conditions} ORDER BY {order} LIMIT ?", [*values, limit or -1]
 
@@ -168,18 +174,12 @@ def overlapping(query: Query, robot: int, spans: Sequence[tuple[int, int]]) -> t
     since = max((one for one in (query.since_ns, query.valid_at_ns) if one is not None), default=0)
     last = _LARGEST_NS if query.until_ns is None else query.until_ns - 1
     last = last if query.valid_at_ns is None else min(last, query.valid_at_ns)
-    parts: list[str] = []
-    asked: list[Any] = []
-    for kind, span in spans:
-        low = 0 if span == OPEN else _stamp(since) - (1 << span)
-        parts.append(
-            "SELECT * FROM (SELECT r.sequence, r.valid_from_ns FROM records r INDEXED BY by_span WHERE r.robot = ? AND "
-            f"r.kind = ? AND r.span = ? AND r.valid_from_ns BETWEEN ? AND ? AND {conditions} "
-            "ORDER BY r.valid_from_ns DESC, r.sequence DESC LIMIT ?)"
-        )
-        asked += [robot, kind, span, low, _stamp(last), *values, query.limit or -1]
-    limited = " ORDER BY valid_from_ns DESC, sequence DESC LIMIT ?"
-    return " UNION ALL ".join(parts) + limited, [*asked, query.limit or -1]
+    stretches = [
+        [robot, kind, span, 0 if span == OPEN else _stamp(since) - (1 << span), _stamp(last), *values]
+        for kind, span in spans
+    ]
+    led = "r.robot = ? AND r.kind = ? AND r.span = ? AND r.valid_from_ns BETWEEN ? AND ?"
+    return _newest(led, conditions, stretches, query.limit, by="INDEXED BY by_span")
 
 
 def within(centre_m: Vector, radius_m: float) -> tuple[str, list[Any]]:
@@ -236,6 +236,17 @@ def listed(values: Sequence[object]) -> str:
 def owner_word(robot: int) -> str:
     """The made word that every row of a robot has."""
     return f"zrobot{robot}"
+
+
+def _newest(led: str, conditions: str, each: Sequence[Sequence[Any]], limit: int, *, by: str) -> tuple[str, list[Any]]:
+    """Row numbers of several stretches of an index, each in order of time, newest first, and the parameters."""
+    part = (
+        f"SELECT * FROM (SELECT r.sequence, r.valid_from_ns FROM records r {by} WHERE {led} AND {conditions} "
+        "ORDER BY r.valid_from_ns DESC, r.sequence DESC LIMIT ?)"
+    )
+    asked = [value for values in each for value in (*values, limit or -1)]
+    limited = " ORDER BY valid_from_ns DESC, sequence DESC LIMIT ?"
+    return " UNION ALL ".join([part] * len(each)) + limited, [*asked, limit or -1]
 
 
 def _made(field: str, value: str) -> str:

@@ -17,7 +17,7 @@ from memory.backend import Found, mismatch
 from memory.backends import sqlite_rows as rows
 from memory.backends import sqlite_schema as schema
 from memory.backends.sqlite_reading import Reading
-from memory.backends.sqlite_words import WordIndex, all_of
+from memory.backends.sqlite_words import WordIndex
 from memory.geometry import Vector, distance_m
 from memory.query import Query, named_words, words
 from memory.records import Record
@@ -166,11 +166,12 @@ class Searching:
         asked, limit = sorted(words(self._query.any_text))[:WORDS_ASKED], self._query.limit
         if asked and named_words(self._query) >= words(f"{self._query.text} {self._query.any_text}"):
             return self._looked_up()
-        index = WordIndex(self._reading.all, self._robot, self._query.kinds, self._terms(), self._reading.kept.common)
+        kept = self._reading.kept
+        index = WordIndex(self._reading.all, self._robot, self._query.kinds, self._terms(), kept.common, kept.lists)
         pool, alone_too = max(WORD_POOL, limit), len(asked) == 1
         hits: dict[int, Record] = {}
         if len(asked) > 1:
-            self._read_on(hits, index.newest_with(all_of(asked), pool))
+            self._read_on(hits, index.newest_with([tuple(asked)], pool))
         whole, looked_at = set(hits), set(hits)
         while asked and len(hits) < limit and not self._meter.late():
             scores, capped = index.scores(asked, pool, alone_too=alone_too)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from memory.backend import Batch
+from memory.backends import sqlite_reading, sqlite_words
 from memory.backends.sqlite import SqliteBackend
 from memory.backends.sqlite_search import WORD_POOL
 from memory.query import Query
@@ -109,3 +110,66 @@ def test_a_label_with_further_filters_is_still_searched_whole(store):
         Query(equals=label[:1], text="anna", any_text="mug", limit=5),
     ):
         assert {record.id for record in store.find(query).records} == {"m0", "m1", "m2", "m3", "m4"}
+
+
+@pytest.fixture(params=["the process that writes", "a process that reads"])
+def asked(request, store):
+    if request.param == "the process that writes":
+        yield store
+        return
+    reader = SqliteBackend(store._file.path, ContractClock(), read_only=True)
+    yield reader
+    reader.close()
+
+
+def said(start, texts):
+    return Batch(
+        records=tuple(
+            Event(id=f"e{number}", valid_from_ns=number + 1, name="said", text=text)
+            for number, text in enumerate(texts, start=start)
+        )
+    )
+
+
+def test_what_was_written_after_its_words_were_asked_for_is_found(store, asked):
+    store.write(said(0, ["red mug", *["blue mug"] * MANY, *["red plate"] * MANY]))
+    assert found(asked, "red mug", limit=1) == ["red mug"]
+    assert asked._kept.lists
+    store.write(said(1000, ["a mug that is red", "green plate"]))
+    assert found(asked, "red mug", limit=2) == ["a mug that is red", "red mug"]
+    store.forget("robot", ("e1000",))
+    assert found(asked, "red mug", limit=2)[0] == "red mug"
+
+
+def test_after_more_than_are_followed_the_lists_begin_anew(store, asked, monkeypatch):
+    monkeypatch.setattr(sqlite_reading, "FOLLOWED", 3)
+    store.write(said(0, ["red mug", *["blue mug"] * MANY, *["red plate"] * MANY]))
+    assert found(asked, "red mug", limit=1) == ["red mug"]
+    store.write(said(1000, ["a red mug"] * 5))
+    assert found(asked, "red mug", limit=6) == ["a red mug"] * 5 + ["red mug"]
+
+
+@pytest.mark.parametrize("longest", [1, 7, 40, 4000])
+@pytest.mark.parametrize("held", [50, 1_000_000])
+def test_the_answer_is_the_same_however_much_of_the_lists_is_kept(store, tmp_path, monkeypatch, longest, held):
+    rng = random.Random(7)
+    words = ["mug", "red", "table", "plate", "blue", "spatula", "kitchen", "sink"]
+    texts = [" ".join(rng.choices(words, weights=[9, 9, 9, 5, 5, 1, 1, 1], k=3)) for _ in range(600)]
+    written(store, texts)
+    asked = [" ".join(rng.sample(words, rng.choice((1, 2, 3, 5)))) for _ in range(60)]
+    monkeypatch.setattr(sqlite_words.WordLists, "get", lambda *_, **__: None)
+    without = [found(store, one) for one in asked]
+    monkeypatch.undo()
+    monkeypatch.setattr(sqlite_words, "LONGEST", longest)
+    monkeypatch.setattr(sqlite_words, "HELD", held)
+    for number, one in enumerate(asked):
+        assert found(store, one) == without[number]
+    lists = store._kept.lists
+    assert lists and (lists._held <= held or len(lists._lists) == 1)
+
+
+def test_lists_that_had_no_time_to_be_read_are_not_taken_for_whole(store):
+    store.write(said(0, ["red mug", *["blue mug"] * MANY, *["red plate"] * MANY]))
+    query = Query(kinds=("event",), any_text="red mug", limit=1)
+    store.find(query, deadline_s=0.0)
+    assert [one.text for one in store.find(query).records] == ["red mug"]
