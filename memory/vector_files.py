@@ -11,6 +11,7 @@ ever fails a write or a question.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 import threading
@@ -29,6 +30,8 @@ from memory.vectors import TAIL_KEPT, Indexer, Partition, unit_vector
 SAVED_AFTER = 20_000  # vectors the index may have taken in before it is saved in an idle moment
 _PAGE = 2000
 _SAMPLES = 16  # vectors of a partition that must be the rows' own: else the files are of another store, or of a copy
+
+Candidates = list[tuple[int, float]]  # numbers, and about the cosine of each, falling
 
 log = logging.getLogger(__name__)
 
@@ -122,8 +125,8 @@ class VectorIndex:
         if not self._read_only:
             self._indexer.wake()
 
-    def nearest(self, spaces: Iterable[Space], vector: bytes, count: int) -> tuple[list[int], bool]:
-        """Numbers of about the `count` nearest of all these partitions; False if one is behind the rows."""
+    def nearest(self, spaces: Iterable[Space], vector: bytes, count: int) -> tuple[Candidates, bool]:
+        """About the `count` nearest of all these partitions; False if one is behind the rows."""
         if self._read_only:
             self._follow_writer()
         asked = unit_vector(vector)
@@ -132,21 +135,22 @@ class VectorIndex:
         found = [part.nearest(asked, count) for part in parts]
         closeness, numbers = (np.concatenate(some) for some in zip(*found, strict=True))
         best_first = np.lexsort((numbers, closeness))[::-1]
-        return numbers[best_first[:count]].tolist(), whole
+        best_first = best_first[:count]
+        return list(zip(numbers[best_first].tolist(), closeness[best_first].tolist(), strict=True)), whole
 
-    def closest(self, numbers: Mapping[Space, Sequence[int]], vector: bytes, count: int) -> list[int]:
+    def closest(self, numbers: Mapping[Space, Sequence[int]], vector: bytes, count: int) -> Candidates:
         """About the `count` closest of these numbers, and before them all that their partitions do not hold yet."""
         every = [number for some in numbers.values() for number in some]
         if len(every) <= count:
-            return every
+            return [(number, math.inf) for number in every]
         if self._read_only:
             self._follow_writer()
         asked = unit_vector(vector)
         found = [self._of(space).closeness(np.array(some, np.int64), asked) for space, some in numbers.items() if some]
         closeness = np.nan_to_num(np.concatenate(found), nan=np.inf)
         taken = count + int(np.isinf(closeness).sum())
-        best: list[int] = np.array(every, np.int64)[np.argsort(-closeness, kind="stable")[:taken]].tolist()
-        return best
+        best = np.argsort(-closeness, kind="stable")[:taken]
+        return list(zip(np.array(every, np.int64)[best].tolist(), closeness[best].tolist(), strict=True))
 
     @property
     def unindexed(self) -> int:

@@ -21,12 +21,13 @@ from memory.backends.sqlite_words import WordIndex
 from memory.geometry import Vector, distance_m
 from memory.query import Query, named_words, words
 from memory.records import Record
-from memory.vector_files import Space, VectorIndex
+from memory.vector_files import Candidates, Space, VectorIndex
 
 WORD_POOL = 64  # newest records looked at for each word; more if the filters leave too few
 WORDS_ASKED = 16  # the longest question, in words; the rest of a longer one is not looked for
 CANDIDATES = 2  # vectors scored exactly for each answer wanted; at least CANDIDATES_LEAST
 CANDIDATES_LEAST = 32
+NEARLY = 0.02  # most that the index is wrong about a cosine; with sentences 0.019 was seen
 NOT_FEW = 256  # so many of one label are rather looked for among the nearest of all first
 _FIRST_RADIUS_M, _LAST_RADIUS_M = 0.5, 1e5
 _PAGE = 1000
@@ -218,10 +219,10 @@ class Searching:
             return self._few_by_vector(vectors, asked)
         count = max(CANDIDATES * limit, CANDIDATES_LEAST)
         for _ in range(4):
-            numbers, whole = vectors.nearest(asked, self._query.vector, count)
-            hits = self._best(numbers)
+            candidates, whole = vectors.nearest(asked, self._query.vector, count)
+            hits = self._best(candidates)
             self._whole = whole
-            if len(hits) >= limit or self._meter.late() or len(numbers) < count:
+            if len(hits) >= limit or self._meter.late() or len(candidates) < count:
                 return hits
             count *= 4
         self._whole = True
@@ -233,8 +234,8 @@ class Searching:
         named = f"SELECT r.kind, r.vector FROM records r WHERE {conditions} AND r.vector IS NOT NULL LIMIT ?"
         found = self._reading.all(named, [*values, NOT_FEW])
         if len(found) == NOT_FEW:  # then there are likely enough of them among the nearest of all
-            numbers, self._whole = vectors.nearest(spaces, self._query.vector, NOT_FEW // 2)
-            hits = self._best(numbers)
+            candidates, self._whole = vectors.nearest(spaces, self._query.vector, NOT_FEW // 2)
+            hits = self._best(candidates)
             if len(hits) >= self._query.limit or self._meter.late():
                 return hits
             self._whole = True
@@ -246,8 +247,22 @@ class Searching:
             return self._all_by_vector(spaces)
         return hits
 
-    def _best(self, numbers: Sequence[int]) -> list[tuple[float, Record]]:
-        """The best `limit` of these vectors, scored exactly."""
+    def _best(self, candidates: Candidates) -> list[tuple[float, Record]]:
+        """The best `limit` of these vectors, scored exactly; what can no longer be among them is not read."""
+        limit, start = self._query.limit, 0
+        hits: list[tuple[float, Record]] = []
+        while start < len(candidates) and not self._meter.cut:
+            some = candidates[start : start + limit]
+            worst = (hits[-1][0] if len(hits) == limit else some[-1][1]) - NEARLY
+            if some[0][1] < worst:
+                break
+            page = [number for number, closeness in candidates[start:] if closeness >= worst]
+            hits = sorted([*hits, *self._scored_rows(page)], key=lambda hit: (-hit[0], hit[1].sequence))[:limit]
+            start += len(page)
+        return hits
+
+    def _scored_rows(self, numbers: Sequence[int]) -> list[tuple[float, Record]]:
+        """The best `limit` of those of them that match."""
         found = self._reading.with_vectors(numbers, self._condition)
         scores = self._cosines([row.vector for row in found])
         hits: list[tuple[float, Record]] = []
