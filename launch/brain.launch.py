@@ -6,6 +6,7 @@
 Each region is an argument: whatever runs under its name and answers the same interfaces IS that region.
 """
 
+import json
 import os
 import tempfile
 
@@ -28,6 +29,7 @@ ARGUMENTS = {
     "log_level": ("info", "debug, info, warn, error or fatal."),
     "store": ("", "URL of the hippocampus's store; empty = as in params_file."),
     "encoder": ("", "What finds by meaning, such as minilm-l6-v2-int8; empty = as in params_file."),
+    "memories": ("", "Which exist, such as spatial,temporal,my_own; none = none of them; empty = as in params_file."),
     "body": ("", "Name of the body's node; empty = as in params_file."),
     "lockstep": ("false", "Answer each observation by its number, for simulation and replay."),
     **{name: ("", f"package/executable of the {name}; empty = in the shared process.") for name in SHARED},
@@ -59,8 +61,8 @@ def _process(what, executable, told, name=None, arguments=()):
     params_file = told["params_file"] or os.path.join(
         get_package_share_directory(PACKAGE), "launch", "params", "brain.yaml"
     )
-    given = (("hippocampus", "store"), ("hippocampus", "encoder"), ("prefrontal", "body"))
-    files = [params_file, *(file for node, name in given for file in _file(node, name, told[name]))]
+    given = [("hippocampus", "store"), ("hippocampus", "encoder"), ("hippocampus", "memories"), ("prefrontal", "body")]
+    files = [params_file, *(_file(node, name, told[name]) for node, name in given if told[name])]
     flags = {flag: told[flag].lower() == "true" for flag in ("use_sim_time", "autostart", "lockstep")}
     return Node(
         package=package,
@@ -76,8 +78,8 @@ def _process(what, executable, told, name=None, arguments=()):
 
 def _file(node, name, value):
     """Parameters for one node of a process that holds several can only be given by a file."""
-    if not value:
-        return []
+    if name == "memories":
+        value = [""] if value == "none" else [one.strip() for one in value.split(",")]
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", delete=False, encoding="utf-8") as out:
-        out.write(f'/**/{node}:\n  ros__parameters:\n    {name}: "{value}"\n')
-    return [out.name]
+        out.write(f"/**/{node}:\n  ros__parameters:\n    {name}: {json.dumps(value)}\n")
+    return out.name

@@ -27,6 +27,7 @@ ARGUMENTS = {
     "use_respawn": ("true", "Start a process again when it ends."),
     "store": ("sqlite:///" + os.path.expanduser("~/.ros/neuraxis.sqlite3"), "URL of the hippocampus's store."),
     "encoder": ("", "What finds by meaning, such as minilm-l6-v2-int8; empty = as in params_file."),
+    "memories": ("", "Which exist, such as spatial,temporal,my_own; none = none of them; empty = as in params_file."),
     "body": ("neuraxis/robot_body", "package/executable of the body; none = it runs elsewhere, named in params_file."),
     "log_level": ("info", "debug, info, warn, error or fatal."),
 }

@@ -24,12 +24,13 @@ ARGUMENTS = {
     "use_respawn": ("false", "Start a process again when it ends."),
     "log_level": ("info", "debug, info, warn, error or fatal."),
     "encoder": ("", "What finds by meaning, such as minilm-l6-v2-int8; empty = as in params_file."),
+    "memories": ("", "Which exist, such as spatial,temporal,my_own; none = none of them; empty = as in params_file."),
     "mode": ("embodied", "benchmark (find teleports) or embodied (walk, look, open)."),
     "seed": ("7", "Chooses the home."),
     "task": ("0", "Number of the task whose morning it is."),
     "period_s": ("0.1", "Time from one observation to the next."),
 }
-PASSED_ON = ("namespace", "use_sim_time", "params_file", "autostart", "use_respawn", "log_level", "encoder")
+PASSED_ON = ("namespace", "use_sim_time", "params_file", "autostart", "use_respawn", "log_level", "encoder", "memories")
 TYPES = {"mode": str, "seed": int, "task": int, "period_s": float}
 
 

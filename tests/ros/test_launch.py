@@ -82,6 +82,11 @@ def test_what_finds_by_meaning_is_an_argument(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
+def test_which_memories_exist_is_an_argument(name: str) -> None:
+    assert "spatial,temporal,my_own" in _arguments(name)["memories"]
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_a_launch_file_has_the_arguments_that_all_have(name: str) -> None:
     tree = ast.parse((LAUNCH / f"{name}.launch.py").read_text(encoding="utf-8"))
 
