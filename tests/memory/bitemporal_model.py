@@ -4,70 +4,59 @@
 Neighbours: test_as_of.py compares every store with it. Nothing of memory/ is used here.
 """
 
-import copy
-from collections import defaultdict
-
 
 class Model:
-    """For each timeline, the cells of what was seen [0] and of what was told [1]: moment -> (object, its beginning)."""
+    """Cells (timeline, layer, moment) -> (object, its beginning); layer 0 is what was seen, 1 what was told."""
 
     def __init__(self, moments):
-        self.moments = moments
-        self.cells = defaultdict(lambda: ({}, {}))
-        self.begins = defaultdict(lambda: (set(), set()))  # (object, beginning) of every fact, lasting or not
-        self.confirmed = defaultdict(int)  # (timeline, (object, beginning)) -> moment
-        self.kept = [(0, {})]  # (recorded, cells as they were believed from then on)
+        self.moments, self.kept = moments, [(0, {})]  # (recorded, cells as they were believed from then on)
+        self.cells, self.begins, self.confirmed = {}, set(), {}
 
     def put(self, line, told, object, at, until=None):
-        layers, fact = self.cells[line], (object, at)
-        ends = [self.stretch(cells, at)[-1] + 1 for cells in layers[: told + 1] if at in cells]
-        ends += [until] if until else []
-        here = [(layer, cells[at]) for layer, cells in enumerate(layers) if at in cells]
-        same = next((one for one in here if one[0] <= told and one[1][0] == object), None)
-        for layer, _ in here:
-            if layer >= told and (layer, layers[layer][at]) != same:
+        here = {layer: self.cells[line, layer, at] for layer in (0, 1) if (line, layer, at) in self.cells}
+        ends = [self.stretch(line, layer, at)[-1] + 1 for layer in here if layer <= told] + ([until] if until else [])
+        same = next(((layer, fact) for layer, fact in here.items() if layer <= told and fact[0] == object), None)
+        for layer, fact in here.items():
+            if layer >= told and (layer, fact) != same:
                 self.cut(line, layer, at)
         if same is None:
-            self.paint(line, told, fact, at, ends)
-        elif not told or same[0]:
-            self.confirmed[line, same[1]] = max(at, self.confirmed[line, same[1]])
+            self.paint(line, told, (object, at), at, ends)
+        elif same[0] == told:
+            self.confirmed[line, same[1]] = max(at, self.confirmed.get((line, same[1]), 0))
 
     def end(self, line, at):
-        for layer in (0, 1):
-            self.cut(line, layer, at)
+        self.cut(line, 0, at)
+        self.cut(line, 1, at)
 
     def undo(self, line, told, fact, at):
-        cells = self.cells[line][told]
-        if at in cells:
-            mistaken = cells[at]
-            cells.update(dict.fromkeys(self.stretch(cells, at), fact))
-            self.begins[line][told].discard(mistaken if mistaken[1] == at else None)
+        if mistaken := self.cells.get((line, told, at)):
+            self.cells.update(dict.fromkeys([(line, told, m) for m in self.stretch(line, told, at)], fact))
+            self.begins -= {(line, told, mistaken)} if mistaken[1] == at else set()
         else:
             self.paint(line, told, fact, at, [])
-        self.begins[line][told].add(fact)
+        self.begins.add((line, told, fact))
 
     def commit(self, recorded):
-        self.kept.append((recorded, copy.deepcopy(dict(self.cells))))
+        self.kept.append((recorded, dict(self.cells)))
 
     def as_of(self, line, at, recorded):
         believed = max((kept for kept in self.kept if kept[0] <= recorded), key=lambda kept: kept[0])[1]
-        return [cells[at][0] if at in cells else None for cells in believed.get(line, ({}, {}))]
+        return [believed.get((line, layer, at), (None,))[0] for layer in (0, 1)]
 
     def paint(self, line, told, fact, at, ends):
-        starts = [begin for facts in self.begins[line][: told + 1] for _, begin in facts if begin > at]
-        self.cells[line][told].update(dict.fromkeys(range(at, min([self.moments, *ends, *starts])), fact))
-        self.begins[line][told].add(fact)
+        starts = [begin for one, layer, (_, begin) in self.begins if one == line and layer <= told and begin > at]
+        stretch = range(at, min([self.moments, *ends, *starts]))
+        self.cells.update(dict.fromkeys([(line, told, moment) for moment in stretch], fact))
+        self.begins.add((line, told, fact))
 
     def cut(self, line, layer, at):
-        cells = self.cells[line][layer]
-        if at in cells:
-            fact, gone = cells[at], self.stretch(cells, at)
-            again = self.confirmed[line, fact]
-            for moment in gone:
-                del cells[moment]
-            if again > at and again in gone:
-                self.begins[line][layer].add((fact[0], again))
-                cells.update({moment: (fact[0], again) for moment in gone if moment >= again})
+        fact = self.cells.get((line, layer, at), (None, 0))
+        again = self.confirmed.get((line, fact), 0)
+        gone = [self.cells.pop((line, layer, moment)) and moment for moment in self.stretch(line, layer, at)]
+        if again > at and again in gone:
+            self.cells.update(dict.fromkeys([(line, layer, m) for m in gone if m >= again], (fact[0], again)))
+            self.begins.add((line, layer, (fact[0], again)))
 
-    def stretch(self, cells, at):
-        return [moment for moment in range(at, self.moments) if cells.get(moment) == cells[at]]
+    def stretch(self, line, layer, at):
+        fact = self.cells.get((line, layer, at))
+        return [m for m in range(at, self.moments) if fact and self.cells.get((line, layer, m)) == fact]
