@@ -220,8 +220,9 @@ def _summaries(draft: Draft, day: int) -> list[Event]:
         equals=(("source", Source.REFLECTED.value),),
         since_ns=day * _DAY_NS,
         until_ns=(day + 1) * _DAY_NS,
+        newest_first=True,  # so that a store reads that day and no other
     )
-    found = _mergeable(draft.find(asked).records)
+    found = _mergeable(sorted(draft.find(asked).records, key=lambda record: record.sequence))
     return [event for event in found if _is_summary(event) and event.valid_from_ns >= day * _DAY_NS]
 
 

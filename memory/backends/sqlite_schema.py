@@ -9,6 +9,7 @@ repeat in every row (robots, kinds) are numbers there.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -25,6 +26,7 @@ LISTED = 500  # longest list of values spelled into one statement
 KINDS = {kind: number for number, kind in enumerate(RECORD_KINDS, start=1)}
 COLUMNS = ("label", "name", "subject", "predicate", "object", "scope", "goal", "map_id", "place_id", "episode_id")
 TEXTS = {kind: f"texts_{kind}" for kind in RECORD_KINDS}  # an index of words for each kind: half of a question's cost
+SPELLED = {"source": "seen"}  # fields told from the line alone, which leaves out their default
 LISTS = ("subjects", "evidence")  # fields of several ids, found by one word of the text index for each
 _INDEXED = frozenset({"label", "subject", "object"})
 OPEN = 64  # the span of what has no end yet
@@ -150,7 +152,7 @@ def looked_up(query: Query, robot: int, limit: int) -> tuple[str, list[Any]]:
         conditions, values = where(replace(query, kinds=()), robot, indexed=True, walked=False)
         kinds = [KINDS.get(kind, 0) for kind in query.kinds or KINDS]
         each = [[kind, *values] for kind in kinds]
-        return _newest("r.kind = ?", conditions, each, limit, by="INDEXED BY by_label")
+        return _stretches(query, "r.kind = ?", conditions, each, limit, by="INDEXED BY by_label")
     conditions, values = where(query, robot, indexed=True, walked=False)
     order = "+r.valid_from_ns DESC, +r.sequence DESC" if newest_first else "+r.sequence"
     return f"SELECT r.sequence FROM records r WHERE {conditions} ORDER BY {order} LIMIT ?", [*values, limit or -1]
@@ -162,7 +164,7 @@ def span_of(record: Record) -> int:
 
 
 def overlapping(query: Query, robot: int, spans: Sequence[tuple[int, int]]) -> tuple[str, list[Any]]:
-    """Row numbers whose span meets [since, until) or holds the moment asked for, newest first, and the parameters.
+    """Row numbers whose span meets [since, until) or holds the moment asked for, in order, and the parameters.
 
     What lasts no longer than 2^n ns and ends after `since` begins after since - 2^n, so for each length there is a
     stretch of the index to read, and not the whole past.
@@ -179,7 +181,7 @@ def overlapping(query: Query, robot: int, spans: Sequence[tuple[int, int]]) -> t
         for kind, span in spans
     ]
     led = "r.robot = ? AND r.kind = ? AND r.span = ? AND r.valid_from_ns BETWEEN ? AND ?"
-    return _newest(led, conditions, stretches, query.limit, by="INDEXED BY by_span")
+    return _stretches(query, led, conditions, stretches, query.limit, by="INDEXED BY by_span")
 
 
 def within(centre_m: Vector, radius_m: float) -> tuple[str, list[Any]]:
@@ -211,6 +213,9 @@ def where(query: Query, robot: int, *, indexed: bool, walked: bool) -> tuple[str
         if name in COLUMNS:
             conditions.append(f"{'' if indexed else '+'}r.{name} = ?")
             values.append(value)
+        elif is_told(name, value):
+            conditions.append("instr(r.line, ?) > 0")
+            values.append(json.dumps({name: value}, separators=(",", ":"))[1:-1])
     for condition, stamp_ns in (*_true_then(query, wide), *_believed(query)):
         conditions.append(condition)
         values += [_stamp(stamp_ns)] * condition.count("?")
@@ -220,6 +225,11 @@ def where(query: Query, robot: int, *, indexed: bool, walked: bool) -> tuple[str
 def names_few(query: Query) -> bool:
     """Does it name ids, a label, a subject or an object, of which there are few rows?"""
     return bool(query.ids) or any(name in _INDEXED for name, _ in query.equals)
+
+
+def is_told(name: str, value: str) -> bool:
+    """Does SQL alone say whether a field equals a value?"""
+    return name in COLUMNS or (name in SPELLED and value != SPELLED[name])
 
 
 def padded(values: Sequence[Any]) -> list[Any]:
@@ -238,15 +248,18 @@ def owner_word(robot: int) -> str:
     return f"zrobot{robot}"
 
 
-def _newest(led: str, conditions: str, each: Sequence[Sequence[Any]], limit: int, *, by: str) -> tuple[str, list[Any]]:
-    """Row numbers of several stretches of an index, each in order of time, newest first, and the parameters."""
+def _stretches(
+    query: Query, led: str, conditions: str, each: Sequence[Sequence[Any]], limit: int, *, by: str
+) -> tuple[str, list[Any]]:
+    """Row numbers of several stretches of an index, newest first or in log order, and the parameters."""
+    in_time = query.newest_first or bool(query.any_text)
+    order = "valid_from_ns DESC, sequence DESC" if in_time else "sequence"
     part = (
         f"SELECT * FROM (SELECT r.sequence, r.valid_from_ns FROM records r {by} WHERE {led} AND {conditions} "
-        "ORDER BY r.valid_from_ns DESC, r.sequence DESC LIMIT ?)"
+        f"ORDER BY {order} LIMIT ?)"
     )
     asked = [value for values in each for value in (*values, limit or -1)]
-    limited = " ORDER BY valid_from_ns DESC, sequence DESC LIMIT ?"
-    return " UNION ALL ".join([part] * len(each)) + limited, [*asked, limit or -1]
+    return " UNION ALL ".join([part] * len(each)) + f" ORDER BY {order} LIMIT ?", [*asked, limit or -1]
 
 
 def _made(field: str, value: str) -> str:

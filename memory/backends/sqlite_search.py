@@ -19,7 +19,7 @@ from memory.backends import sqlite_schema as schema
 from memory.backends.sqlite_reading import Reading
 from memory.backends.sqlite_words import WordIndex
 from memory.geometry import Vector, distance_m
-from memory.query import Query, named_words, words
+from memory.query import FOREVER_NS, Query, named_words, words
 from memory.records import Record
 from memory.vector_files import Candidates, Space, VectorIndex
 
@@ -85,11 +85,17 @@ class Searching:
         return hits
 
     def _walks_time(self) -> bool:
-        """Is it about a stretch or a moment of time, and about nothing of which there are few?"""
+        """Is it about a stretch or a moment of time, and about nothing of which there are few?
+
+        What goes on still is looked for so in log order too: of most kinds that is little, and the log is long.
+        """
         query = self._query
-        timed = query.newest_first and (query.since_ns is not None or query.valid_at_ns is not None)
+        timed = query.since_ns is not None or query.valid_at_ns is not None
+        lasting = query.valid_at_ns == FOREVER_NS and query.kinds and query.limit
+        if not timed or not (query.newest_first or lasting):
+            return False
         others = schema.names_few(query) or schema.terms_asked(query, self._robot, alone=True)
-        return timed and not others and all(name in schema.COLUMNS for name, _ in query.equals)
+        return not others and all(schema.is_told(*pair) for pair in query.equals)
 
     def _overlapping(self) -> list[Record]:
         kinds = {schema.KINDS.get(kind, 0) for kind in self._query.kinds or schema.KINDS}
