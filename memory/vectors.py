@@ -12,6 +12,7 @@ caller's to drop.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -302,8 +303,9 @@ def new_index(size: int) -> Any:
 
 def unit_vector(vector: bytes) -> Vector:
     """The values of a vector, with length 1: [D]."""
-    values: Vector = _of_unit_length(np.frombuffer(vector, "<f4").reshape(1, -1))[0]
-    return values
+    values: Vector = np.frombuffer(vector, "<f4")
+    length = math.sqrt(np.dot(values, values))
+    return values / np.float32(length) if length else values
 
 
 def cosines(vector: bytes, others: Iterable[bytes]) -> list[float]:

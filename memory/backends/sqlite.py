@@ -15,7 +15,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -319,11 +319,8 @@ class SqliteBackend:
 
     # ---- rows and files
 
-    @contextmanager
-    def _reading(self, meter: Meter | None = None) -> Iterator[Reading]:
-        meter = meter or Meter(None, 0)
-        with self._file.reading(meter) as sql:
-            yield Reading(sql, meter, self._kept)
+    def _reading(self, meter: Meter | None = None) -> Reading:
+        return Reading(self._file, self._kept, meter)
 
     def _records(self, statement: str, values: tuple[Any, ...]) -> list[Record]:
         return [rows.record_of(row) for row in self._file.rows(statement, values)]

@@ -24,7 +24,7 @@ from memory.backends import sqlite_upkeep as upkeep
 from memory.backends.meter import Meter
 from memory.backends.room import Limits, Room
 from memory.backends.writer_lock import WriterLock
-from memory.errors import RejectedInput, StoreCorrupt, StoreUnavailable
+from memory.errors import NeuraxisError, RejectedInput, StoreCorrupt, StoreUnavailable
 from memory.vector_manifest import size_of
 
 _STEPS_BETWEEN_LOOKS = 1000  # virtual machine steps between two looks at the deadline: about 10 us of work
@@ -32,6 +32,7 @@ _WAITED_FOR_S = 5.0  # for a lock that another process holds for a moment
 _LET_GO_S = 1.0  # for readers to finish, before a checkpoint is given up
 _STATEMENTS_KEPT = 500  # prepared, for each connection
 _CACHE_KIB = 65_536
+THEIRS = (sqlite3.DatabaseError, UnicodeEncodeError, OverflowError, OSError)
 _LOG_KEPT = "journal_size_limit = 16777216"  # bytes; a log that a reader has made longer is cut when it is free again
 
 
@@ -92,20 +93,31 @@ class StoreFile:
                 if self.writer.in_transaction:
                     self.writer.execute("ROLLBACK")
 
-    @contextmanager
-    def reading(self, meter: Meter) -> Iterator[sqlite3.Connection]:
-        """The reader's turn, all of it on one state of the store; the meter's deadline ends a statement under way."""
-        with self.reading_turn, self.our_errors("read"):
+    def begin(self, meter: Meter) -> sqlite3.Connection:
+        """Take the reader's turn until `end`, all of it on one state of the store.
+
+        The meter's deadline ends a statement under way.
+        """
+        self.reading_turn.acquire()
+        try:
             self.need_open()
             if meter.timed:
                 self._reader.set_progress_handler(meter.late, _STEPS_BETWEEN_LOOKS)
             self._reader.execute("BEGIN")  # one state, and one lock for all that is asked of it
-            try:
-                yield self._reader
-            finally:
+        except BaseException:
+            self.end()
+            raise
+        return self._reader
+
+    def end(self) -> None:
+        """Give the turn back."""
+        try:
+            if self.is_open:
                 self._reader.set_progress_handler(None, 0)
                 if self._reader.in_transaction:
                     self._reader.execute("COMMIT")
+        finally:
+            self.reading_turn.release()
 
     def rows(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
         """Every row of one question."""
@@ -160,12 +172,16 @@ class StoreFile:
         """What SQLite and the disk raise, as errors of ours that name the file and what was tried."""
         try:
             yield
-        except (sqlite3.IntegrityError, UnicodeEncodeError, OverflowError) as error:
-            raise RejectedInput(f"{self.path}: {error}") from error
-        except (sqlite3.OperationalError, sqlite3.ProgrammingError, OSError) as error:
-            raise StoreUnavailable(f"cannot {verb} store {self.path}: {error}") from error
-        except sqlite3.DatabaseError as error:
-            raise StoreCorrupt(f"cannot {verb} store {self.path}: {error}") from error
+        except THEIRS as error:
+            raise self.ours(verb, error) from error
+
+    def ours(self, verb: str, error: BaseException) -> NeuraxisError:
+        """One of THEIRS as an error of ours."""
+        if isinstance(error, (sqlite3.IntegrityError, UnicodeEncodeError, OverflowError)):
+            return RejectedInput(f"{self.path}: {error}")
+        if isinstance(error, (sqlite3.OperationalError, sqlite3.ProgrammingError, OSError)):
+            return StoreUnavailable(f"cannot {verb} store {self.path}: {error}")
+        return StoreCorrupt(f"cannot {verb} store {self.path}: {error}")
 
     def _refuse_remains(self, beside: Path) -> None:
         """A file that went and left the rest behind is a loss to be told of, not an empty store."""

@@ -12,11 +12,13 @@ from __future__ import annotations
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
 from typing import Any
 
 from memory.backends import sqlite_rows as rows
 from memory.backends import sqlite_schema as schema
 from memory.backends.meter import Meter
+from memory.backends.sqlite_file import THEIRS, StoreFile
 from memory.backends.sqlite_words import CommonWords, WordLists
 from memory.records import Record
 from memory.vector_files import Space
@@ -183,18 +185,42 @@ class Kept:
 
 
 class Reading:
-    """One transaction under way.
+    """One transaction, from `with` on.
 
     Args:
-        sql: The connection, inside the transaction.
-        kept: Of this state.
+        kept: Brought to the state that the transaction sees.
+        meter: Ends it early; None = nothing does.
+
+    Raises:
+        StoreError: the file cannot be read.
     """
 
-    def __init__(self, sql: sqlite3.Connection, meter: Meter, kept: Kept) -> None:
-        self.meter = meter
+    def __init__(self, file: StoreFile, kept: Kept, meter: Meter | None = None) -> None:
+        self.meter = meter or Meter(None, 0)
         self.kept = kept
-        self._sql = sql
-        self._ended_by_the_meter(lambda: kept.follow(sql))
+        self._file = file
+
+    def __enter__(self) -> Reading:
+        try:
+            self._sql = self._file.begin(self.meter)
+            try:
+                self._ended_by_the_meter(lambda: self.kept.follow(self._sql))
+            except BaseException:
+                self._file.end()
+                raise
+        except THEIRS as error:
+            raise self._file.ours("read", error) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._file.end()
+        except THEIRS as late:
+            error = error or late
+        if isinstance(error, THEIRS):
+            raise self._file.ours("read", error) from error
 
     def robot(self, name: str) -> tuple[int, bool]:
         """As Kept's."""
