@@ -95,20 +95,19 @@ class Kept:
         self._robots, self._spaces = {}, []
 
     def follow(self, sql: sqlite3.Connection) -> None:
-        """Be of the state that the transaction sees."""
-        stand = sql.execute("SELECT recorded_ns, vector, sequence FROM last").fetchone()
-        if len(self.common) > COMMON_KEPT:
-            self.common.clear()
-        if stand == self._stand:
-            return
-        self._robots, self._spaces = {}, []
+        """Be of the state that the transaction sees; of none, keeping nothing, if it cannot be asked."""
         try:
-            self._drop_changed(sql, self._stand, stand)
-            self._add_words(sql, self._stand[2], stand[2])
+            stand = sql.execute("SELECT recorded_ns, vector, sequence FROM last").fetchone()
+            if stand != self._stand:
+                self._robots, self._spaces = {}, []
+                self._drop_changed(sql, self._stand, stand)
+                self._add_words(sql, self._stand[2], stand[2])
         except BaseException:
             self.clear()
             raise
         self._stand = stand
+        if len(self.common) > COMMON_KEPT:
+            self.common.clear()
 
     def robot(self, sql: sqlite3.Connection, name: str) -> tuple[int, bool]:
         """Number of a robot's name, 0 for one that is not known; and has it the store to itself?"""
