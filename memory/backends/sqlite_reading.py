@@ -112,9 +112,10 @@ class Kept:
     def robot(self, sql: sqlite3.Connection, name: str) -> tuple[int, bool]:
         """Number of a robot's name, 0 for one that is not known; and has it the store to itself?"""
         if name not in self._robots:
-            number, robots = rows.numbers_of(sql, name)
+            number = rows.number_of(sql, name, make=False)
             if not number:
                 return 0, False
+            ((robots,),) = sql.execute("SELECT count(*) FROM robots")
             self._robots[name] = (number, robots == 1)
         return self._robots[name]
 
@@ -233,7 +234,7 @@ class Reading:
         """Every row of a statement, or none where the meter ended it."""
         try:
             return [] if self.meter.late() else self._sql.execute(statement, values).fetchall()
-        except UnicodeEncodeError:  # a lone surrogate in what is asked for: no stored text has one
+        except UnicodeEncodeError:  # a lone surrogate in what is asked for: nothing stored has one
             return []
         except sqlite3.OperationalError:
             if not self.meter.cut:
@@ -297,6 +298,8 @@ class Reading:
     def _ended_by_the_meter(self, ask: Callable[[], Any]) -> Any:
         try:
             return ask()
+        except UnicodeEncodeError:  # as below
+            return None
         except sqlite3.OperationalError:
             if not self.meter.late():
                 raise

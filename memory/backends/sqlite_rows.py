@@ -141,17 +141,6 @@ def number_of(sql: sqlite3.Connection, robot: str, *, make: bool = True) -> int:
     return int(sql.execute("INSERT INTO robots(name) VALUES(?)", (robot,)).lastrowid or 0) if make else 0
 
 
-def numbers_of(sql: sqlite3.Connection, robot: str) -> tuple[int, int]:
-    """The number of a robot's name, 0 for one that is not known, and how many robots there are."""
-    try:
-        known = sql.execute(
-            "SELECT number, (SELECT count(*) FROM robots) FROM robots WHERE name = ?", (robot,)
-        ).fetchone()
-    except UnicodeEncodeError:  # a lone surrogate: no stored name has one
-        known = None
-    return known or (0, 0)
-
-
 def spaces(sql: sqlite3.Connection) -> list[Space]:
     """Every space of vectors."""
     asked = "SELECT number, robot, kind, encoder, size, rows FROM spaces ORDER BY number"
