@@ -37,10 +37,12 @@ from memory.backends import neo4j_rows as rows
 from memory.backends import neo4j_schema as schema
 from memory.backends import neo4j_upkeep as upkeep
 from memory.backends.meter import Meter
+from memory.backends.neo4j_filters import filters_of
 from memory.backends.neo4j_lease import Lease
 from memory.backends.neo4j_ledger import Before, Ledger
 from memory.backends.neo4j_link import Link
-from memory.backends.neo4j_search import Search, filters_of, warm_up
+from memory.backends.neo4j_migration import migrate
+from memory.backends.neo4j_search import Search, warm_up
 from memory.backends.neo4j_vectors import Shares, VectorSearch
 from memory.errors import RejectedInput, StoreUnavailable
 from memory.query import Query
@@ -284,10 +286,11 @@ class Neo4jBackend:
         self._lease = Lease(self._link)
         self._ledger = Ledger(self._link, self._lease)
         upkeep.finish_restore(self._link)
+        migrate(self._link, self._ledger)
         self._spaces = schema.spaces(self._link)
 
     def _begin_reading(self) -> None:
-        schema.check_server(self._link)
+        schema.check_server(self._link, whole=True)
         for (restoring,) in self._link.rows("MATCH (s:Store {name: 'memory'}) RETURN s.restoring"):
             if not restoring:
                 return

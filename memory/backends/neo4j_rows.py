@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from memory.backend import wrong_size
+from memory.backends.derived import made_words, span_of
 from memory.backends.neo4j_schema import LABELS, Space
 from memory.embedding import unpack
 from memory.errors import RejectedInput, StoreCorrupt
@@ -24,9 +25,14 @@ from memory.records import NAME_LETTERS, RECORD_KINDS, Positioned, Record, Tally
 from memory.serialization import from_line, to_line
 
 ROW = "r.seq, r.line, r.retired_ns, r.vector"
+NOW, OPEN = "now", "open"  # words of `scope`
+PUT_SPANS = (
+    "WITH DISTINCT r.robot AS robot, r.kind AS kind, r.span AS span "
+    "MERGE (:Span {robot: robot, kind: kind, span: span})"
+)
 _CREATE = (
     "UNWIND $rows AS row CREATE (r:$(row.labels)) SET r = row.properties, r.position = CASE WHEN row.at IS NULL "
-    "THEN null ELSE point({x: row.at[0], y: row.at[1], z: row.at[2]}) END"
+    f"THEN null ELSE point({{x: row.at[0], y: row.at[1], z: row.at[2]}}) END {PUT_SPANS}"
 )
 _PUT_TALLIES = "UNWIND $rows AS row MERGE (t:Tally {robot: row.robot, record_id: row.record_id}) SET t = row"
 _PUT_SPACE = "MERGE (v:VectorSpace {digest: $digest}) SET v.encoder = $encoder, v.size = $size"
@@ -67,9 +73,18 @@ def node_of(record: Record) -> dict[str, Any]:
 def properties_of(record: Record) -> dict[str, Any]:
     """What the line says, as people and indexes see it."""
     shown = {name: _shown(getattr(record, name)) for name in _PLAIN[record.kind]}
-    found_by = " ".join(sorted(map(term, words(text_of(record)))))
-    held = {**shown, "kind": record.kind, "seq": record.sequence, "words": found_by, "scope": scope(record.robot)}
+    held = {**shown, "kind": record.kind, "seq": record.sequence, **searched_of(record)}
     return {name: value for name, value in held.items() if value is not None}
+
+
+def searched_of(record: Record) -> dict[str, Any]:
+    """The properties that are there for searches alone; see neo4j_schema.py."""
+    owner, open_, now = owner_word(record.robot), record.valid_to_ns is None, record.retired_ns is None
+    return {
+        "span": span_of(record),
+        "words": " ".join(sorted({*map(term, words(text_of(record))), *made_words(record)})),
+        "scope": " ".join([owner, owner + record.kind, *([OPEN] if open_ else []), *([NOW] if now else [])]),
+    }
 
 
 def vector_of(record: Record) -> dict[str, Any]:
@@ -145,8 +160,8 @@ def term(word: str) -> str:
     return word if len(word) <= _LONGEST_TERM else hashlib.blake2s(word.encode(), digest_size=16).hexdigest()
 
 
-def scope(robot: str) -> str:
-    """A robot's name as one word of the full-text index."""
+def owner_word(robot: str) -> str:
+    """A robot's name as one word of the full-text index; with a kind behind it, what it has of that kind."""
     return hashlib.blake2s(robot.encode(), digest_size=8).hexdigest()
 
 

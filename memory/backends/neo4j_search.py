@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Query as Cypher: which index leads, what the server filters, and the answers in rank order.
 
-Neighbours: neo4j.py's find calls `Search`; neo4j_vectors.py ranks by cosine; neo4j_schema.py declares the indexes.
+Neighbours: neo4j.py's find calls `Search`; neo4j_filters.py spells conditions, neo4j_vectors.py ranks by cosine;
+neo4j_schema.py declares the indexes.
 Rules of the file: the server's filters let pass at least what matches, and Query.matches decides; a cut search keeps
 the best it has.
 """
@@ -10,24 +11,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import replace
 from itertools import islice, product
 from typing import Any, Protocol
 
 from memory.backend import Found
 from memory.backends import neo4j_rows as rows
+from memory.backends.derived import LISTS
 from memory.backends.errands import Late
 from memory.backends.meter import Meter
+from memory.backends.neo4j_filters import WORDS_ASKED, filters_of, lows, required, worded
 from memory.backends.neo4j_schema import WORDS
 from memory.backends.neo4j_schema import Link as Asked
 from memory.geometry import distance_m
 from memory.query import FOREVER_NS, Query, words
-from memory.records import RECORD_KINDS, Record
+from memory.records import Record
 
-_LARGEST, _MANY = 2**63 - 1, 2**31 - 1
+_MANY = 2**31 - 1
 _FIRST_RADIUS_M, _LAST_RADIUS_M = 1.0, 4000.0
-_WORDS_ASKED = 500  # Lucene refuses more than 1024 clauses
-_TEXTS = {f.name for cls in RECORD_KINDS.values() for f in fields(cls) if f.type == "str"} - {"encoder", "frame_id"}
 _HERE = (0.0, 0.0, 0.0)
 _RANKED: tuple[dict[str, Any], ...] = (
     {"newest_first": True},
@@ -41,8 +42,8 @@ _ASKED: tuple[dict[str, Any], ...] = (
     {"kinds": ("instance",), "equals": (("label", "a"),)},
     {"kinds": ("relation",), "equals": (("subject", "a"),)},
 )
-_LISTS = {"evidence", "subjects", "steps"}
-INDEXED = {"label", "subject", "object"}
+_INDEXED = {"label", "subject", "object"}
+_NEWEST = "r.valid_from_ns DESC, r.seq DESC"
 
 
 class Link(Asked, Protocol):
@@ -59,55 +60,6 @@ class Link(Asked, Protocol):
     ) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """Conditions on r, their values, and whether they are all of the query."""
-
-    where: str
-    values: dict[str, Any]
-    whole: bool
-    possible: bool
-
-
-def filters_of(query: Query) -> Filters:
-    """What the server can check of a query, but for its text."""
-    terms = ["r.robot = $robot"]
-    values: dict[str, Any] = {"robot": query.robot}
-
-    def add(term: str, **more: Any) -> None:
-        terms.append(term)
-        values.update(more)
-
-    possible, whole = bool(rows.names((query.robot,))), True
-    if query.ids:
-        add("r.id IN $ids AND r.version IS NOT NULL", ids=rows.names(query.ids))
-    if query.kinds:
-        add("r.kind IN $kinds", kinds=list(filter(rows.encodable, query.kinds)))
-    for number, (name, value) in enumerate(query.equals):
-        possible = possible and rows.encodable(value)
-        if name in _TEXTS | _LISTS:
-            held = f"r.{name} = $equal{number}" if name in _TEXTS else f"$equal{number} IN r.{name}"
-            add(held, **{f"equal{number}": rows.shown(value)})
-        whole = whole and name in _TEXTS | _LISTS and len(value) < rows.SHOWN
-    _add_clocks(query, add)
-    return Filters(" AND ".join(terms), values, whole, possible)
-
-
-def _add_clocks(query: Query, add: Callable[..., None]) -> None:
-    """As few shapes as may be, since a server plans each for itself: a clock that is not asked gets an open bound."""
-    recorded, at, until = query.recorded_at_ns, query.valid_at_ns, query.until_ns
-    if recorded is None and not query.history:
-        add("r:Current")
-    else:
-        then = _LARGEST if recorded is None else _fit(recorded)
-        add("r.recorded_ns <= $then", then=then)
-        add("(r.retired_ns IS NULL OR r.retired_ns > $gone)", gone=-_LARGEST if query.history else then)
-    after = max(-_LARGEST if bound is None else _fit(bound) for bound in (at, query.since_ns))
-    add("(r.valid_to_ns IS NULL OR r.valid_to_ns > $after)", after=after)
-    if at is not None or until is not None:  # an index may lead by it, so that it stands there only if it is one
-        add("r.valid_from_ns <= $before", before=min(_LARGEST if at is None else _fit(at), _last(until)))
-
-
 class Search:
     """One find, until it is answered or its meter says stop."""
 
@@ -116,8 +68,9 @@ class Search:
         self.query = query
         self.meter = meter
         self.filters = filters_of(query)
+        self.names_few = not (_INDEXED | set(LISTS)).isdisjoint(dict(query.equals))
         self._end_s = None if deadline_s is None else time.monotonic() + deadline_s
-        self._asked = words(query.text)
+        self._every = required(query)
         self._hits: list[Record] = []
         self._cosines: list[float] = []
 
@@ -151,17 +104,16 @@ class Search:
 
     def values(self, **more: Any) -> dict[str, Any]:
         """What the filters and the text ask with."""
-        required = " ".join(f"+{rows.term(word)}" for word in sorted(self._asked, key=len)[-_WORDS_ASKED:])
-        text = {"words": f"+scope:{rows.scope(self.query.robot)} +words:({required})"} if self._asked else {}
+        text = {"words": worded(self.query, self._every)} if self._by_words() else {}
         return {**self.filters.values, **text, **more}
 
     def matched(self, label: str = "Record") -> str:
-        """The leading index and the filters; texts are looked up before anything else."""
+        """The leading index and the filters; words are looked up before anything else."""
         query, where = self.query, f"r:{label} AND {self.filters.where}"
         ordered = f"{where} AND r.valid_from_ns IS NOT NULL AND r.seq IS NOT NULL"
-        if self._asked:
+        if self._by_words():
             return f"CALL db.index.fulltext.queryNodes('{WORDS}', $words) YIELD node AS r WITH r WHERE {where}"
-        named = [name for name, _ in query.equals if name in INDEXED]
+        named = [name for name, _ in query.equals if name in _INDEXED]
         if named and not (query.ids or query.near_m):  # left to itself, a server may rather walk a kind
             return f"MATCH (r:Record) USING INDEX r:Record(robot, {named[0]}) WHERE {where}"
         if query.ids or query.near_m or query.vector or "id" in dict(query.equals):
@@ -178,10 +130,43 @@ class Search:
         if limit and given == limit and len(self._hits) < limit and not self.meter.cut:
             self._walk(0)
 
+    def _by_words(self) -> bool:
+        """Does the index of words lead? No other knows ids in lists."""
+        query = self.query
+        listed = not (query.ids or query.near_m) and any(name in LISTS for name, _ in query.equals)
+        return listed or bool(words(query.text))
+
+    def _timed(self) -> bool:
+        """Is it about a stretch or a moment of time, and about nothing of which there are few?"""
+        query = self.query
+        timed = query.since_ns is not None or query.valid_at_ns is not None
+        few = query.ids or self.names_few or self._by_words() or "id" in dict(query.equals)
+        return timed and not few and (query.newest_first or not query.limit)
+
+    def _stretches(self, cut: str) -> str:
+        """For each kind and length of span there is, the stretch of its index that the time asked for can meet."""
+        of_kinds = " AND p.kind IN $kinds" if self.query.kinds else ""
+        where = filters_of(replace(self.query, kinds=())).where
+        first = f" ORDER BY r.robot DESC, r.kind DESC, r.span DESC, {_NEWEST}{cut}" if cut else ""
+        return (
+            f"MATCH (p:Span) WHERE p.robot = $robot AND p.kind IS NOT NULL AND p.span IS NOT NULL{of_kinds} "
+            "CALL (p) { MATCH (r:Record) USING INDEX r:Record(robot, kind, span, valid_from_ns, seq) "
+            f"WHERE {where} AND r.kind = p.kind AND r.span = p.span AND r.valid_from_ns >= $lows[p.span] "
+            f"AND r.seq IS NOT NULL RETURN r{first} }}"
+        )
+
     def _walk(self, limit: int) -> int:
         """Offer what the server ranks; returns how many that were."""
-        by = "r.robot DESC, r.valid_from_ns DESC, r.seq DESC" if self.query.newest_first else "r.robot, r.seq"
-        statement = f"{self.matched()} RETURN {rows.ROW} ORDER BY {by}{' LIMIT $limit' if limit else ''}"
+        cut = " LIMIT $limit" if limit else ""
+        if self._timed():
+            led, by, more = self._stretches(cut), _NEWEST if self.query.newest_first else "r.seq", lows(self.query)
+        else:
+            led, by, more = (
+                self.matched(),
+                f"r.robot DESC, {_NEWEST}" if self.query.newest_first else "r.robot, r.seq",
+                [],
+            )
+        statement = f"{led} RETURN {rows.ROW} ORDER BY {by}{cut}"
         given = 0
 
         def take(row: list[Any]) -> bool:
@@ -189,7 +174,7 @@ class Search:
             given += 1
             return self.offer(rows.record_of(row))
 
-        self.link.stream(statement, take, self.left_s(), begin=self._hits.clear, **self.values(limit=limit))
+        self.link.stream(statement, take, self.left_s(), begin=self._hits.clear, **self.values(limit=limit, lows=more))
         return given
 
     def _by_any(self, asked: frozenset[str]) -> None:
@@ -209,7 +194,7 @@ class Search:
             f"CALL db.index.fulltext.queryNodes('{WORDS}', $any, {{limit: $size}}) YIELD node AS r "
             f"WITH r, ({self.filters.where}) AS fits RETURN count(*), collect(CASE WHEN fits THEN [{rows.ROW}] END)"
         )
-        text = f"+scope:{rows.scope(self.query.robot)} +words:({' '.join(map(rows.term, asked))})"
+        text = worded(self.query, self._every, map(rows.term, asked))
         ((total, found),) = self.link.rows(statement, self.left_s(), **self.values(any=text, size=size))
         seen.update((row[0], rows.record_of(row)) for row in found)
         return int(total)
@@ -292,12 +277,4 @@ def _growing(size: int) -> Iterator[int]:
 
 
 def _slices(asked: list[str]) -> Iterator[list[str]]:
-    return (asked[start : start + _WORDS_ASKED] for start in range(0, len(asked), _WORDS_ASKED))
-
-
-def _last(until_ns: int | None) -> int:
-    return _LARGEST if until_ns is None else _fit(until_ns - 1)
-
-
-def _fit(number: int) -> int:
-    return max(-_LARGEST, min(_LARGEST, number))
+    return (asked[start : start + WORDS_ASKED] for start in range(0, len(asked), WORDS_ASKED))

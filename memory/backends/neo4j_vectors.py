@@ -18,7 +18,7 @@ import numpy as np
 from memory.backend import mismatch
 from memory.backends import neo4j_rows as rows
 from memory.backends.neo4j_schema import Space
-from memory.backends.neo4j_search import INDEXED, Search
+from memory.backends.neo4j_search import Search
 from memory.embedding import unpack
 
 COMPARED = 2  # candidates for each answer wanted
@@ -74,7 +74,7 @@ class VectorSearch:
         fits = len(query.vector) == 4 * space.size and any(unpack(query.vector))
         if query.exact or query.text or not query.limit or not fits or not space.indexed or self._small(space):
             return False
-        named = bool(INDEXED.intersection(dict(query.equals)))
+        named = self._search.names_few
         if named and self._few(space):
             return False
         shape, wanted = self._shape(space), COMPARED * query.limit
