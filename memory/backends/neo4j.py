@@ -51,8 +51,8 @@ from memory.records import RECORD_KINDS, Record, Relation, Tally
 _PAGE = 500
 _COUNTED = ("Record", "Current", "Tally", "Embedded", *(schema.LABELS[kind] for kind in sorted(RECORD_KINDS)))
 _NEXT_ROBOT = (
-    "CALL { MATCH (r:Record) USING INDEX r:Record(robot, seq) WHERE r.robot > $last AND r.seq IS NOT NULL "
-    "RETURN r.robot AS robot ORDER BY r.robot LIMIT 1 UNION MATCH (t:Tally) USING INDEX t:Tally(robot, record_id) "
+    "CALL { MATCH (r:Record) USING INDEX SEEK r:Record(robot, seq) WHERE r.robot > $last AND r.seq IS NOT NULL "
+    "RETURN r.robot AS robot ORDER BY r.robot LIMIT 1 UNION MATCH (t:Tally) USING INDEX SEEK t:Tally(robot, record_id) "
     "WHERE t.robot > $last AND t.record_id IS NOT NULL RETURN t.robot AS robot ORDER BY t.robot LIMIT 1 } "
     "RETURN min(robot)"
 )
@@ -356,7 +356,7 @@ class Neo4jBackend:
         return [rows.record_of(row) for row in self._link.rows(statement, robot=robot, **parameters)]
 
     def _log(self, since: int, limit: int) -> Iterator[Record]:
-        statement = "MATCH (r:Record) USING INDEX r:Record(seq) WHERE r.seq > $since "
+        statement = "MATCH (r:Record) USING INDEX SEEK r:Record(seq) WHERE r.seq > $since "
         left = limit or -1
         while left:
             self._need_open()

@@ -128,5 +128,5 @@ def _compare(link: Link, node: str, label: str, expected: str, drawn: str, types
 
 
 def _pages(node: str, label: str) -> str:
-    walked = f"MATCH ({node}:Record) USING INDEX {node}:Record(seq) WHERE {node}:{label} AND {node}.seq > $since "
+    walked = f"MATCH ({node}:Record) USING INDEX SEEK {node}:Record(seq) WHERE {node}:{label} AND {node}.seq > $since "
     return f"{walked}WITH {node} ORDER BY {node}.seq LIMIT {_PAGE} "

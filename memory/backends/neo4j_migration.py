@@ -19,11 +19,11 @@ from memory.backends.neo4j_schema import FORMAT, Link
 
 _PAGE = 500
 _UNDONE = (
-    "MATCH (r:Record) USING INDEX r:Record(seq) WHERE r.seq > $since AND r.span IS NULL "
+    "MATCH (r:Record) USING INDEX SEEK r:Record(seq) WHERE r.seq > $since AND r.span IS NULL "
     f"RETURN {rows.ROW} ORDER BY r.seq LIMIT {_PAGE}"
 )
 _DO = (
-    "UNWIND $some AS one MATCH (r:Record) USING INDEX r:Record(seq) WHERE r.seq = one.seq "
+    "UNWIND $some AS one MATCH (r:Record) USING INDEX SEEK r:Record(seq) WHERE r.seq = one.seq "
     f"SET r.span = one.span, r.words = one.words, r.scope = one.scope {rows.PUT_SPANS}"
 )
 _DONE = "MATCH (s:Store {name: 'memory'}) SET s.format = $format"

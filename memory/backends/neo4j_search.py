@@ -115,13 +115,13 @@ class Search:
             return f"CALL db.index.fulltext.queryNodes('{WORDS}', $words) YIELD node AS r WITH r WHERE {where}"
         named = [name for name, _ in query.equals if name in _INDEXED]
         if named and not (query.ids or query.near_m):  # left to itself, a server may rather walk a kind
-            return f"MATCH (r:Record) USING INDEX r:Record(robot, {named[0]}) WHERE {where}"
+            return f"MATCH (r:Record) USING INDEX SEEK r:Record(robot, {named[0]}) WHERE {where}"
         if query.ids or query.near_m or query.vector or "id" in dict(query.equals):
             return f"MATCH (r:Record) WHERE {where}"
         if len(query.kinds) == 1 and (query.newest_first or not query.limit):
-            return f"MATCH (r:Record) USING INDEX r:Record(robot, kind, valid_from_ns, seq) WHERE {ordered}"
+            return f"MATCH (r:Record) USING INDEX SEEK r:Record(robot, kind, valid_from_ns, seq) WHERE {ordered}"
         led = "robot, valid_from_ns, seq" if query.newest_first else "robot, seq"
-        return f"MATCH (r:Record) USING INDEX r:Record({led}) WHERE {ordered}"
+        return f"MATCH (r:Record) USING INDEX SEEK r:Record({led}) WHERE {ordered}"
 
     def _in_order(self) -> None:
         """Ranked by the server; once more without its limit, if a candidate it counted was none."""
@@ -150,7 +150,7 @@ class Search:
         first = f" ORDER BY r.robot DESC, r.kind DESC, r.span DESC, {_NEWEST}{cut}" if cut else ""
         return (
             f"MATCH (p:Span) WHERE p.robot = $robot AND p.kind IS NOT NULL AND p.span IS NOT NULL{of_kinds} "
-            "CALL (p) { MATCH (r:Record) USING INDEX r:Record(robot, kind, span, valid_from_ns, seq) "
+            "CALL (p) { MATCH (r:Record) USING INDEX SEEK r:Record(robot, kind, span, valid_from_ns, seq) "
             f"WHERE {where} AND r.kind = p.kind AND r.span = p.span AND r.valid_from_ns >= $lows[p.span] "
             f"AND r.seq IS NOT NULL RETURN r{first} }}"
         )

@@ -39,7 +39,7 @@ def verify(link: schema.Link) -> str:
     """
     count, since = 0, 0
     spans = {tuple(row) for row in link.rows("MATCH (p:Span) RETURN p.robot, p.kind, p.span")}
-    page = "MATCH (r:Record) USING INDEX r:Record(seq) WHERE r.seq > $since RETURN properties(r), labels(r) "
+    page = "MATCH (r:Record) USING INDEX SEEK r:Record(seq) WHERE r.seq > $since RETURN properties(r), labels(r) "
     while found := link.rows(f"{page}ORDER BY r.seq LIMIT {_PAGE}", since=since):
         for node, labels in found:
             _check_node(link, node, labels)

@@ -28,7 +28,7 @@ _PAGE = EXACT_BELOW + 1
 _DIGITS = 12  # equal vectors are equally near, wherever they stood in a matrix
 Shares = dict[Hashable, float]
 _OTHERS = (
-    "MATCH (r:Record) USING INDEX r:Record(robot, encoder, kind) WHERE r.robot = $robot AND r.encoder IN $others "
+    "MATCH (r:Record) USING INDEX SEEK r:Record(robot, encoder, kind) WHERE r.robot = $robot AND r.encoder IN $others "
     "AND r.kind IS NOT NULL AND ($kinds = [] OR r.kind IN $kinds) RETURN r.encoder LIMIT 1"
 )
 
@@ -158,7 +158,7 @@ class VectorSearch:
         """Offer records by their sequence numbers, best first."""
         left = iter(ranked)
         size = min(self._query.limit or 500, 500)
-        fetched = f"MATCH (r:Record) USING INDEX r:Record(seq) WHERE r.seq IN $some RETURN {rows.ROW}"
+        fetched = f"MATCH (r:Record) USING INDEX SEEK r:Record(seq) WHERE r.seq IN $some RETURN {rows.ROW}"
         while some := list(islice(left, size)):
             got = self._search.link.rows(fetched, self._search.left_s(), some=[sequence for sequence, _ in some])
             records = {row[0]: rows.record_of(row) for row in got}
