@@ -25,6 +25,7 @@ from memory.surroundings import Beside, Surroundings, holds
 
 STALE_AFTER_S = 24 * 3600.0
 SEEDS = 5  # best records that a strategy starts from
+SEARCHED = 0.95  # of the time that is left, where memories are asked side by side: what they have by then is waited for
 _Scored = tuple[Record, float, str]
 
 _TRUST = {
@@ -111,16 +112,16 @@ class _Asked:
     def all(self, memories: Sequence[Memory], executor: Executor | None) -> None:
         if executor is None:
             for number, memory in enumerate(memories):
-                self.one(memory.name, lambda limits, m=memory: m.search(self.cue, limits), len(memories) - number)  # type: ignore[misc]
+                self.one(memory.name, lambda limits, m=memory: m.search(self.cue, limits), 1 / (len(memories) - number))  # type: ignore[misc]
             return
-        limits = self.limits()
+        limits = self.limits(SEARCHED)
         begun = [(memory.name, executor.submit(memory.search, self.cue, limits)) for memory in memories]
         for name, future in begun:
             self.one(name, lambda limits, f=future: f.result(limits.deadline_s))  # type: ignore[misc]
 
-    def one(self, name: str, ask: Callable[[Limits], Answer], among: int = 1) -> None:
+    def one(self, name: str, ask: Callable[[Limits], Answer], share: float = 1.0) -> None:
         try:
-            answer = ask(self.limits(among))
+            answer = ask(self.limits(share))
         except RecallTimedOut as error:
             answer = Answer(tuple(r for r in error.partial if isinstance(r, Record)), complete=False)
         except NotInTime:
@@ -132,11 +133,11 @@ class _Asked:
         if not answer.complete:
             self.missing.append(f"{name}: {self._spent()}")
 
-    def limits(self, among: int = 1) -> Limits:
-        """An equal share of the time that is left, so that one slow memory does not starve the rest."""
+    def limits(self, share: float = 1.0) -> Limits:
+        """A share of the time that is left, an equal one in turn, so that one slow memory does not starve the rest."""
         if self.end_s is None:
             return Limits(None, self.cue.record_budget, self.none_below, self.shared)
-        return Limits(max(0.0, self.end_s - time.monotonic()) / among, 0, self.none_below, self.shared)
+        return Limits(max(0.0, self.end_s - time.monotonic()) * share, 0, self.none_below, self.shared)
 
     def _spent(self) -> str:
         if self.cue.record_budget:

@@ -98,7 +98,7 @@ class Shared:
     def __init__(self, kinds: Sequence[str], keep: Callable[[Record], bool] | None = None) -> None:
         self._kinds = frozenset(kinds)
         self._keep = keep
-        self._lock = threading.Lock()  # memories may be asked side by side
+        self._turns = {happened: threading.Lock() for happened in (False, True)}  # memories may be asked side by side
         self._found: dict[bool, tuple[Search, tuple[list[Record], list[Record]]]] = {}
 
     def has(self, query: Query) -> bool:
@@ -108,7 +108,7 @@ class Shared:
     def of(self, search: Search, query: Query, asked: Sequence[str]) -> tuple[list[Record], list[Record]]:
         """Rankings by words and by vector over every kind that is asked for together with those of the query."""
         happened = not HAPPENED.isdisjoint(query.kinds)
-        with self._lock:
+        with self._turns[happened]:
             if happened not in self._found:
                 together = tuple(sorted(k for k in self._kinds if (k in HAPPENED) is happened))
                 self._found[happened] = search, search.rank(replace(query, kinds=together), asked, _WORDED, self._keep)

@@ -94,7 +94,9 @@ class Neo4jBackend:
         ValueError: the URL is none of these. StoreUnavailable: no server, no log-in, or another writer holds the store.
     """
 
-    capabilities = Capability.DURABLE | Capability.REOPENS | Capability.BACKUP | Capability.READERS
+    capabilities = (
+        Capability.DURABLE | Capability.REOPENS | Capability.BACKUP | Capability.READERS | Capability.SIDE_BY_SIDE
+    )
 
     def __init__(
         self, url: str, clock: Clock, *, read_only: bool = False, patience_s: float = 30.0, warm_up_s: float = 2.0

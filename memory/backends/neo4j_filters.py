@@ -14,7 +14,7 @@ from typing import Any
 
 from memory.backends import neo4j_rows as rows
 from memory.backends.derived import LISTS, OPEN, made_word
-from memory.query import TEXT_FIELDS, Query, words
+from memory.query import Query, named_words, words
 from memory.records import RECORD_KINDS
 
 LARGEST = 2**63 - 1
@@ -60,9 +60,8 @@ def filters_of(query: Query) -> Filters:
 
 def required(query: Query) -> set[str]:
     """Words that every answer has in the index of words: of its text, and of what fields and lists must hold."""
-    named = {word for name, value in query.equals if name in TEXT_FIELDS for word in words(value)}
     made = {made_word(name, value) for name, value in query.equals if name in LISTS}
-    return {*map(rows.term, words(query.text) | named), *made}
+    return {*map(rows.term, words(query.text) | named_words(query)), *made}
 
 
 def worded(query: Query, every: Iterable[str], some: Iterable[str] = ()) -> str:
