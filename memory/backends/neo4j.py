@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -103,7 +103,7 @@ class Neo4jBackend:
     ) -> None:
         self._clock = clock
         self._turn = threading.RLock()
-        self._large: set[str] = set()
+        self._large: set[Hashable] = set()
         self._shares: Shares = {}
         self._spaces: dict[str, schema.Space] = {}
         self._ready: set[str] = set()  # labels whose index is there
@@ -230,7 +230,7 @@ class Neo4jBackend:
         ((format_,),) = self._link.rows("MATCH (s:Store {name: 'memory'}) RETURN s.format")
         waiting = "SHOW VECTOR INDEXES YIELD labelsOrTypes, state WHERE state <> 'ONLINE' RETURN labelsOrTypes[0]"
         labels = {label for (label,) in self._link.rows(waiting)}
-        ours = [space.label for space in schema.spaces(self._link).values() if space.label in labels]
+        ours = [label for space in schema.spaces(self._link).values() for label in space.labels() if label in labels]
         counted = (self._link.rows(f"MATCH (r:{label}) RETURN count(r)")[0][0] for label in ours)
         return StoreSizes(unindexed=sum(counted), format=format_)
 

@@ -56,7 +56,7 @@ def node_of(record: Record) -> dict[str, Any]:
         RejectedInput: it has no true spelling, or its encoder's name is too long for an index.
     """
     line = to_line(replace(record, retired_ns=None), stored=True)
-    labels = ["Record", LABELS[record.kind], *(["Current"] if record.retired_ns is None else [])]
+    labels = ["Record", LABELS[record.kind], *(["Current"] if record.retired_ns is None else []), *embedded(record)]
     properties = {
         **properties_of(record),
         "retired_ns": record.retired_ns,
@@ -64,7 +64,6 @@ def node_of(record: Record) -> dict[str, Any]:
         "checksum": checksum_of(line.encode()),
     }
     if record.embedding:
-        labels += ["Embedded", Space(record.encoder, len(record.embedding) // 4).label]
         properties |= vector_of(record)
     at = list(record.position_m) if isinstance(record, Positioned) else None
     return {"labels": labels, "properties": properties, "at": at}
@@ -85,6 +84,12 @@ def searched_of(record: Record) -> dict[str, Any]:
         "words": " ".join(sorted({*map(term, words(text_of(record))), *made_words(record)})),
         "scope": " ".join([owner, owner + record.kind, *([OPEN] if open_ else []), *([NOW] if now else [])]),
     }
+
+
+def embedded(record: Record) -> list[str]:
+    """The labels that say in what space its vector is; none without one."""
+    space = Space(record.encoder, len(record.embedding) // 4)
+    return ["Embedded", space.label, *space.labels((record.kind,))] if record.embedding else []
 
 
 def vector_of(record: Record) -> dict[str, Any]:

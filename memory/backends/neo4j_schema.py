@@ -8,7 +8,9 @@ Every version of a record is a node with these labels:
                 point `position` for position_m. Texts beyond 512 letters are cut for people; `line` holds all.
     :Instance :Place :Fact :Event :Episode :Lesson      its kind; a Fact is a Relation of records.py
     :Current    while the version is believed (it has no retired_ns)
-    :Embedded, :Embedded_<encoder>_<size>               it has a vector; one vector index for each of the latter
+    :Embedded, :Embedded_<encoder>_<size>               it has a vector
+    :Embedded_<encoder>_<size>_happened, .._lasting     of an event or an episode, and of all else; one vector index for
+                each: who asks what happened, or what is, finds most of the nearest to be among what was asked for
 Between them:
     (:Record)-[:RESTS_ON]->(:Record)    its evidence
     (:Fact)-[:SUBJECT]->(:Record), (:Fact)-[:OBJECT]->(:Record)
@@ -35,10 +37,11 @@ Rules of the file: names in statements come from the tables here, never from inp
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from memory.errors import StoreCorrupt, StoreTooNew, StoreUnavailable
-from memory.records import PREDICATES, RECORD_KINDS
+from memory.records import PREDICATES, RECORD_KINDS, Episode, Event
 
 FORMAT = 2  # kept on the Store node; neo4j_migration.py reads the earlier one
 OLDEST_SERVER = (5, 26)
@@ -46,6 +49,7 @@ LARGEST_INDEXED = 4096  # dimensions that Neo4j's vector index takes; larger vec
 LABELS = {kind: {"relation": "Fact"}.get(kind, kind.capitalize()) for kind in RECORD_KINDS}
 TYPES = {name: name.upper() for name in PREDICATES}
 OTHER_TYPE = "RELATED"
+GROUPS = {kind: "happened" if kind in (Event.kind, Episode.kind) else "lasting" for kind in RECORD_KINDS}
 MIRRORED = "|".join((*TYPES.values(), OTHER_TYPE))
 WORDS, POSITION = "record_words", "record_position"
 
@@ -85,24 +89,31 @@ class Link(Protocol):
 
 
 class Space:
-    """Where the vectors of one encoder and size live: a label and its index."""
+    """Where the vectors of one encoder and size live: a label for all, and for each of GROUPS another and its index."""
 
     def __init__(self, encoder: str, size: int) -> None:
         self.encoder = encoder
         self.size = size
         self.digest = hashlib.blake2s(encoder.encode(), digest_size=8).hexdigest()
         self.label = f"Embedded_{self.digest}_{size}"
-        self.index = f"vectors_{self.digest}_{size}"
         self.indexed = size <= LARGEST_INDEXED
 
-    def make(self, link: Link) -> None:
-        """Create its index, if it is not there."""
-        if self.indexed:
+    def labels(self, kinds: Iterable[str] = GROUPS) -> list[str]:
+        """Those of the groups that these kinds are in."""
+        return [f"{self.label}_{group}" for group in sorted({GROUPS[kind] for kind in kinds if kind in GROUPS})]
+
+    def indexes(self, kinds: Iterable[str] = GROUPS) -> list[str]:
+        """Likewise, the indexes."""
+        return [label.replace("Embedded", "vectors", 1) for label in self.labels(kinds)]
+
+    def make(self, link: Link, wait_s: int = 300) -> None:
+        """Create its indexes, if they are not there."""
+        for label, index in zip(self.labels(), self.indexes(), strict=True) if self.indexed else ():
             link.order(
-                f"CREATE VECTOR INDEX {self.index} IF NOT EXISTS FOR (r:{self.label}) ON (r.embedding) OPTIONS "
+                f"CREATE VECTOR INDEX {index} IF NOT EXISTS FOR (r:{label}) ON (r.embedding) OPTIONS "
                 f"{{indexConfig: {{`vector.dimensions`: {self.size}, `vector.similarity_function`: 'cosine'}}}}"
             )
-            link.order("CALL db.awaitIndex($name, 300)", name=self.index)
+            link.order("CALL db.awaitIndex($name, $wait_s)", wait_s + 60.0, name=index, wait_s=wait_s)
 
 
 def prepare(link: Link) -> None:

@@ -29,6 +29,8 @@ FORMAT_1 = (
     "MATCH (r:Record) REMOVE r.span SET r.scope = split(r.scope, ' ')[0], r.words = reduce(all = '', word IN "
     "[w IN split(r.words, ' ') WHERE NOT w =~ 'z(subjects|evidence)[0-9a-f]{16}'] | all + ' ' + word)",
     "MATCH (r:Record) SET r.words = trim(r.words)",
+    "MATCH (r:Embedded) WITH r, [l IN labels(r) WHERE l ENDS WITH '_happened' OR l ENDS WITH '_lasting'] AS new "
+    "REMOVE r:$(new)",
     "MATCH (s:Store) SET s.format = 1",
 )
 ASKED = (
@@ -45,8 +47,9 @@ ASKED = (
 
 
 @pytest.fixture
-def filled(opened):
+def filled(opened, cypher):
     """A store with every kind of record, versions that were retired, and vectors."""
+    drop_vectors(cypher)  # those of other tests
     store = opened()
     fill(store, random.Random(7), 200)
     seen = mug("thing-1")
@@ -63,8 +66,19 @@ def filled(opened):
 
 
 def made_format_1(cypher):
+    drop_vectors(cypher)
     for statement in FORMAT_1:
         cypher(statement)
+    for digest, size in cypher("MATCH (v:VectorSpace) RETURN v.digest, v.size"):
+        cypher(
+            f"CREATE VECTOR INDEX vectors_{digest}_{size} FOR (r:Embedded_{digest}_{size}) ON (r.embedding) OPTIONS "
+            f"{{indexConfig: {{`vector.dimensions`: {size}, `vector.similarity_function`: 'cosine'}}}}"
+        )
+
+
+def drop_vectors(cypher):
+    for (name,) in cypher("SHOW VECTOR INDEXES YIELD name WHERE name STARTS WITH 'vectors_' RETURN name"):
+        cypher(f"DROP INDEX {name}")
 
 
 def answers(store):
@@ -128,6 +142,8 @@ def test_a_store_of_a_later_format_is_refused(opened, cypher, read_only):
 
 
 def nodes_of(cypher):
-    """Every record's node but for its bytes, and the lengths of time there are."""
+    """Every record's node but for its bytes, the lengths of time there are, and the indexes."""
     nodes = cypher("MATCH (r:Record) RETURN r.seq, r.span, r.words, r.scope, labels(r) ORDER BY r.seq")
-    return nodes, sorted(cypher("MATCH (p:Span) RETURN p.robot, p.kind, p.span"))
+    shown = "SHOW INDEXES YIELD name, labelsOrTypes WHERE labelsOrTypes <> [] RETURN name, labelsOrTypes"
+    names = [[name, sorted(labels)] for *name, labels in nodes]
+    return names, sorted(cypher("MATCH (p:Span) RETURN p.robot, p.kind, p.span")), sorted(cypher(shown))
