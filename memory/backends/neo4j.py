@@ -155,10 +155,13 @@ class Neo4jBackend:
         led = f"MATCH (r:{'Current' if recorded_at_ns is None else 'Record'}) WHERE {filters.where} "
         chosen = "AND r.predicate IN $predicates " if predicates else ""
         cut = f" LIMIT {limit:d}" if limit else ""
-        statement = f"{led}AND r.{end} IN $nodes {chosen}RETURN {rows.ROW} ORDER BY r.seq{cut}"
+        statement = f"{led}AND r.{end} IN $nodes {chosen}WITH r ORDER BY r.seq{cut} {rows.ROWS}"
         shown = {"nodes": rows.shown_all(frontier), "predicates": rows.shown_all(predicates)}
-        nodes, found = frozenset(frontier), self._records(statement, **{**filters.values, **shown})
-        edges = (edge for edge in found if isinstance(edge, Relation))  # what begins alike may go on otherwise
+        self._need_open()
+        found = self._link.rows(statement, **filters.values, **shown) if filters.possible else []
+        records = (rows.record_of(row) for (some,) in found for row in some)
+        nodes = frozenset(frontier)
+        edges = (edge for edge in records if isinstance(edge, Relation))  # what begins alike may go on otherwise
         return tuple(
             edge
             for edge in edges

@@ -25,6 +25,9 @@ from memory.records import NAME_LETTERS, RECORD_KINDS, Positioned, Record, Tally
 from memory.serialization import from_line, to_line
 
 ROW = "r.seq, r.line, r.retired_ns, r.vector"
+ROWS = (  # of every r so far, in their order, fifty to a message: a message costs the driver more than a row
+    f"WITH collect(r) AS some UNWIND range(0, size(some) - 1, 50) AS n RETURN [r IN some[n..n + 50] | [{ROW}]]"
+)
 NOW, OPEN = "now", "open"  # words of `scope`
 PUT_SPANS = (
     "WITH DISTINCT r.robot AS robot, r.kind AS kind, r.span AS span "

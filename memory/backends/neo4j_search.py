@@ -166,13 +166,15 @@ class Search:
                 f"r.robot DESC, {_NEWEST}" if self.query.newest_first else "r.robot, r.seq",
                 [],
             )
-        statement = f"{led} RETURN {rows.ROW} ORDER BY {by}{cut}"
+        # Without a limit they come one by one: whoever has enough of them stops the server.
+        ranked = f"WITH r ORDER BY {by}{cut} {rows.ROWS}" if limit else f"RETURN [[{rows.ROW}]] ORDER BY {by}"
+        statement = f"{led} {ranked}"
         given = 0
 
         def take(row: list[Any]) -> bool:
             nonlocal given
-            given += 1
-            return self.offer(rows.record_of(row))
+            given += len(row[0])
+            return all(self.offer(rows.record_of(one)) for one in row[0])
 
         self.link.stream(statement, take, self.left_s(), begin=self._hits.clear, **self.values(limit=limit, lows=more))
         return given

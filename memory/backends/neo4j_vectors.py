@@ -114,7 +114,8 @@ class VectorSearch:
     @staticmethod
     def _asked_for(wanted: int, share: float) -> int:
         """So many that with luck enough pass."""
-        return min(int(1.25 * wanted / max(share, 0.001)) + 8, EXACT_BELOW)
+        passed_over = wanted / max(share, 0.001) - wanted
+        return min(wanted + int(1.25 * passed_over) + 4, EXACT_BELOW)
 
     def _small(self, space: Space) -> bool:
         """Are all its vectors few enough to compare one by one?"""
