@@ -159,7 +159,7 @@ class Neo4jBackend:
         shown = {"nodes": rows.shown_all(frontier), "predicates": rows.shown_all(predicates)}
         self._need_open()
         found = self._link.rows(statement, **filters.values, **shown) if filters.possible else []
-        records = (rows.record_of(row) for (some,) in found for row in some)
+        records = (rows.answer_of(row) for (some,) in found for row in some)
         nodes = frozenset(frontier)
         edges = (edge for edge in records if isinstance(edge, Relation))  # what begins alike may go on otherwise
         return tuple(
@@ -254,6 +254,7 @@ class Neo4jBackend:
                 return Receipt(now, before.sequence, before.sequence)
 
             at_ns = ledger.commit(body, repr((robot, named))).recorded_ns
+            rows.forget_parsed()
             gone = self._link.rows("MATCH (f:Forgotten) WHERE f.at_ns = $at_ns RETURN sum(f.rows)", at_ns=at_ns)
             return int(gone[0][0])
 
@@ -358,7 +359,7 @@ class Neo4jBackend:
         self._need_open()
         if not rows.names((robot,)):
             return []
-        return [rows.record_of(row) for row in self._link.rows(statement, robot=robot, **parameters)]
+        return [rows.answer_of(row) for row in self._link.rows(statement, robot=robot, **parameters)]
 
     def _log(self, since: int, limit: int) -> Iterator[Record]:
         statement = "MATCH (r:Record) USING INDEX SEEK r:Record(seq) WHERE r.seq > $since "

@@ -94,13 +94,16 @@ class Search:
 
     def offer(self, record: Record, cosine: float | None = None) -> bool:
         """Take the next best, if it matches; False once no more is wanted."""
-        query = self.query
-        if (query.limit and len(self._hits) >= query.limit) or not self.meter.take():
+        return self._take(record, cosine, self.query.matches)
+
+    def _take(self, record: Record, cosine: float | None, matches: Callable[[Record], bool]) -> bool:
+        limit = self.query.limit
+        if (limit and len(self._hits) >= limit) or not self.meter.take():
             return False
-        if query.matches(record):
+        if matches(record):
             self._hits.append(record)
             self._cosines += [] if cosine is None else [cosine]
-        return not query.limit or len(self._hits) < query.limit
+        return not limit or len(self._hits) < limit
 
     def values(self, **more: Any) -> dict[str, Any]:
         """What the filters and the text ask with."""
@@ -174,7 +177,7 @@ class Search:
         def take(row: list[Any]) -> bool:
             nonlocal given
             given += len(row[0])
-            return all(self.offer(rows.record_of(one)) for one in row[0])
+            return all(self.offer(rows.answer_of(one)) for one in row[0])
 
         self.link.stream(statement, take, self.left_s(), begin=self._hits.clear, **self.values(limit=limit, lows=more))
         return given
@@ -182,13 +185,15 @@ class Search:
     def _by_any(self, asked: frozenset[str]) -> None:
         """The best of a growing list; the order within is Query.rank's."""
         query = self.query
+        but_words = replace(query, any_text="")  # of which the rank counts how many there are
         for size in _growing(2 * query.limit + 8 if query.limit else _MANY):
             seen: dict[int, Record] = {}
             total = max(self._any_of(some, size, seen) for some in _slices(sorted(asked)))
-            hits = sorted(filter(query.matches, seen.values()), key=query.rank)
+            ranked = sorted((query.rank(one), sequence) for sequence, one in seen.items() if but_words.matches(one))
+            hits = [seen[sequence] for (shared, *_), sequence in ranked if shared]
             if self.meter.late() or total < size or len(hits) >= query.limit > 0:
                 break
-        self._offer_all(hits)
+        self._take_all(hits)
 
     def _any_of(self, asked: list[str], size: int, seen: dict[int, Record]) -> int:
         """Add the matching among the `size` best of some words; returns how many the index had."""
@@ -198,7 +203,7 @@ class Search:
         )
         text = worded(self.query, self._every, map(rows.term, asked))
         ((total, found),) = self.link.rows(statement, self.left_s(), **self.values(any=text, size=size))
-        seen.update((row[0], rows.record_of(row)) for row in found)
+        seen.update((row[0], rows.answer_of(row)) for row in found)
         return int(total)
 
     def _near(self) -> None:
@@ -209,14 +214,14 @@ class Search:
             inside = len(hits) if reach_m is None else sum(query.rank(hit)[0] <= reach_m for hit in hits)
             if self.meter.late() or inside >= query.limit > 0:
                 break
-        self._offer_all(hits)
+        self._take_all(hits)
 
     def _ball(self, reach_m: float | None) -> list[Record]:
         """Matching records within reach, nearest first: all of them, or surely the nearest as many as asked for."""
         query = self.query
         for size in _growing(query.limit + 8 if query.limit else _MANY):
             got = self._ball_rows(reach_m, size)
-            nearest = (rows.record_of(row) for *row, _, _ in sorted(got, key=lambda row: (row[-1], row[0])))
+            nearest = (rows.answer_of(row) for *row, _, _ in sorted(got, key=lambda row: (row[-1], row[0])))
             hits = list(islice(filter(query.matches, nearest), query.limit or None))
             if len(got) < size or self.meter.late():
                 break
@@ -245,9 +250,10 @@ class Search:
         self.link.stream(statement, take, self.left_s(), begin=got.clear, **self.values(**place))
         return got
 
-    def _offer_all(self, hits: list[Record]) -> None:
+    def _take_all(self, hits: list[Record]) -> None:
+        """Those that are known to match."""
         for hit in hits:
-            if not self.offer(hit):
+            if not self._take(hit, None, lambda record: True):
                 return
 
 

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
+
 import pytest
 
 from memory.backend import Batch
+from memory.backends import neo4j_rows, neo4j_vectors
 from memory.backends.neo4j_link import Link
-from memory.query import Query
+from memory.query import FOREVER_NS, Query
 from memory.records import Event
-from memory.samples import START_NS, S
+from memory.samples import ENCODER, START_NS, S, mug, sample_vector
 
 pytestmark = [pytest.mark.neo4j, pytest.mark.timeout(600)]
 
@@ -79,3 +83,69 @@ def test_what_is_asked_about_a_time_or_a_thing_is_read_without_the_past(store, m
         assert [r.id for r in store.find(query).records][:2] == expected
     assert len(asked) == 4
     assert max(touched(neo4j_url, asked)) < 200
+
+
+ASKED = (
+    {"kinds": ("event",)},
+    {"kinds": ("event", "episode"), "since_ns": START_NS + 100 * S},
+    {"kinds": ("instance", "relation"), "valid_at_ns": FOREVER_NS},
+    {},
+    {"kinds": ("instance",), "equals": (("label", "mug"),), "history": True},
+)
+
+
+@pytest.mark.parametrize("given", ASKED)
+def test_the_indexes_of_vectors_find_what_comparing_all_finds(store, monkeypatch, given):
+    rng = random.Random(4)
+    things = [replace(mug(f"m{n}"), label="mug" if n % 3 else "cup") for n in range(400)]
+    events = [
+        Event(id=f"e{n}", valid_from_ns=START_NS + n * S, valid_to_ns=START_NS + n * S + 1, name="lit")
+        for n in range(200)
+    ]
+    records = (replace(one, embedding=sample_vector(rng), encoder=ENCODER) for one in (*things, *events))
+    store.write(Batch(records=tuple(records)))
+    for name, value in (("EXACT_BELOW", 60), ("_PAGE", 61)):
+        monkeypatch.setattr(neo4j_vectors, name, value)
+    statements, rows = [], Link.rows
+
+    def noted(self, statement, *more, **parameters):
+        statements.append(statement)
+        return rows(self, statement, *more, **parameters)
+
+    monkeypatch.setattr(Link, "rows", noted)
+    same = 0
+    for _ in range(20):
+        query = Query(vector=sample_vector(rng), encoder=ENCODER, limit=10, **given)
+        found, exact = (store.find(replace(query, exact=one)) for one in (False, True))
+        assert len(found.records) == 10
+        same += len({r.id for r in found.records} & {r.id for r in exact.records})
+    assert same >= 0.95 * 200
+    assert sum("vector.queryNodes" in one for one in statements) >= 20
+
+
+def test_a_few_of_a_name_are_compared_at_once_and_come_whole(store, monkeypatch):
+    rng = random.Random(5)
+    things = [replace(mug(f"m{n}"), label="mug" if n % 50 else "cup") for n in range(200)]
+    store.write(Batch(records=tuple(replace(one, embedding=sample_vector(rng), encoder=ENCODER) for one in things)))
+    for name, value in (("EXACT_BELOW", 60), ("_PAGE", 61)):
+        monkeypatch.setattr(neo4j_vectors, name, value)
+    query = Query(vector=sample_vector(rng), encoder=ENCODER, limit=2, equals=(("label", "cup"),))
+    expected = store.find(replace(query, exact=True)).records
+    asked, stream = [], Link.stream
+
+    def noted(self, statement, *more, **parameters):
+        asked.append(statement)
+        stream(self, statement, *more, **parameters)
+
+    store.find(query)  # which spaces are large is asked once
+    monkeypatch.setattr(Link, "stream", noted)
+    assert store.find(query).records == expected
+    assert len(asked) == 1
+
+
+def test_what_is_forgotten_is_not_kept_for_the_next_question(store):
+    store.write(Batch(records=(mug(), mug("other"))))
+    assert len(store.get("robot", ("mug-1", "other"))) == 2
+    store.forget("robot", ("mug-1",))
+    assert neo4j_rows._parsed.cache_info().currsize == 0
+    assert list(store.get("robot", ("mug-1", "other"))) == ["other"]

@@ -196,6 +196,13 @@ def test_side_by_side_the_answer_is_the_same(opened):
         assert memory.recall(cue, NOW, executor=executor) == memory.recall(cue, NOW)
 
 
+def test_side_by_side_threads_that_are_all_taken_hold_up_nobody(opened):
+    memory = opened(Meanings())
+    cue = Cue(text="mug in the sink", k=20, deadline_s=30)
+    with ThreadPoolExecutor(1) as executor:
+        assert memory.recall(cue, NOW, executor=executor) == memory.recall(cue, NOW)
+
+
 def test_side_by_side_one_that_hangs_holds_up_no_other():
     release = threading.Event()
 
