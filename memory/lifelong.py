@@ -347,8 +347,9 @@ class LifelongMemory:
     def close(self) -> None:
         """Let go of the store; what was staged and not committed is dropped."""
         self._draft.discard()
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
+        threads, self._threads = self._threads, None
+        if threads is not None:
+            threads.shutdown(wait=False)  # who is asked still finds the store closed, and says so
         self.backend.close()
 
     def __enter__(self) -> LifelongMemory:

@@ -219,7 +219,7 @@ class Search:
         if not (asked and kinds) or self._cue.strategy == KNN:
             return list
         told = replace(query, kinds=kinds, any_text=" ".join(asked))
-        if self._limits.executor is None:
+        if self._limits.executor is None or not self._cue.vector:
             return lambda: self._kept(told, keep)[0]
         left_s = None if self._end_s is None else max(0.0, self._end_s - time.monotonic())
         beside = Search(self._draft, self._cue, replace(self._limits, deadline_s=left_s))

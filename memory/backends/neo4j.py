@@ -2,8 +2,9 @@
 """The graph store: a Neo4j server (5.26 or later, Community is enough) that people can look into beside the robot.
 
 Neighbours: backend.py says what each method promises; neo4j_schema.py says what a database looks like; the statements
-are in neo4j_rows.py (nodes), neo4j_graph.py (relationships), neo4j_search.py and neo4j_vectors.py (find); neo4j_link.py
-holds the driver, neo4j_ledger.py the numbers and keys of a commit, neo4j_lease.py the one writer.
+are in neo4j_rows.py (nodes), neo4j_graph.py (relationships), neo4j_filters.py, neo4j_search.py and neo4j_vectors.py
+(find); neo4j_link.py holds the driver, neo4j_ledger.py the numbers and keys of a commit, neo4j_lease.py the one writer,
+neo4j_migration.py what becomes of an earlier format.
 Rules of the file: one batch is one transaction; a reader asks the server each time, so it is never behind. What is
 forgotten leaves nodes, indexes and relationships at once, and the server's transaction logs when it prunes them.
 """

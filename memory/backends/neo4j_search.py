@@ -161,14 +161,11 @@ class Search:
     def _walk(self, limit: int) -> int:
         """Offer what the server ranks; returns how many that were."""
         cut = " LIMIT $limit" if limit else ""
-        if self._timed():
-            led, by, more = self._stretches(cut), _NEWEST if self.query.newest_first else "r.seq", lows(self.query)
+        timed, newest_first = self._timed(), self.query.newest_first
+        if timed:
+            led, by = self._stretches(cut), _NEWEST if newest_first else "r.seq"
         else:
-            led, by, more = (
-                self.matched(),
-                f"r.robot DESC, {_NEWEST}" if self.query.newest_first else "r.robot, r.seq",
-                [],
-            )
+            led, by = self.matched(), f"r.robot DESC, {_NEWEST}" if newest_first else "r.robot, r.seq"
         # Without a limit they come one by one: whoever has enough of them stops the server.
         ranked = f"WITH r ORDER BY {by}{cut} {rows.ROWS}" if limit else f"RETURN [[{rows.ROW}]] ORDER BY {by}"
         statement = f"{led} {ranked}"
@@ -179,7 +176,8 @@ class Search:
             given += len(row[0])
             return all(self.offer(rows.answer_of(one)) for one in row[0])
 
-        self.link.stream(statement, take, self.left_s(), begin=self._hits.clear, **self.values(limit=limit, lows=more))
+        values = self.values(limit=limit, lows=lows(self.query) if timed else [])
+        self.link.stream(statement, take, self.left_s(), begin=self._hits.clear, **values)
         return given
 
     def _by_any(self, asked: frozenset[str]) -> None:

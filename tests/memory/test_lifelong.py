@@ -113,6 +113,7 @@ def test_a_store_whose_finds_wait_is_asked_side_by_side_and_in_turn_where_a_run_
     asking = {one for one in threading.enumerate() if one.name.startswith("neuraxis-recall")}
     assert asking
     memory.close()
+    assert memory.recall(Cue(text="mug", deadline_s=30), START_NS).status is Status.FAILED
     for one in asking:
         one.join(20)
     assert not any(one.is_alive() for one in asking)

@@ -14,7 +14,7 @@ import pytest
 from memory.backend import Batch
 from memory.backends import neo4j_migration
 from memory.backends.neo4j_schema import FORMAT
-from memory.errors import StoreTooNew, StoreUnavailable
+from memory.errors import StoreCorrupt, StoreTooNew, StoreUnavailable
 from memory.query import FOREVER_NS, Query
 from memory.records import Event
 from memory.samples import START_NS, S, fill, mug, retirement
@@ -131,6 +131,16 @@ def test_a_reader_does_not_migrate(filled, opened, cypher):
     assert cypher("MATCH (s:Store) RETURN s.format") == [[1]]
     opened().close()
     assert opened(read_only=True).find(ASKED[0]).records
+
+
+def test_a_length_of_time_that_is_not_listed_is_found_and_repaired(filled, cypher):
+    expected = answers(filled)
+    cypher("MATCH (p:Span {kind: 'event'}) DELETE p")
+    with pytest.raises(StoreCorrupt, match="no Span for node"):
+        filled.maintain("verify")
+    filled.maintain("rebuild")
+    assert "verified" in filled.maintain("verify")
+    assert answers(filled) == expected
 
 
 @pytest.mark.parametrize("read_only", [False, True])
