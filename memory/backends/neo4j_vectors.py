@@ -68,7 +68,8 @@ class VectorSearch:
         if indexed and self._search.names_few and self._shape(space) not in self._large:
             page = self._page(space, 0)  # most likely this is all
             indexed = len(page[0]) == _PAGE
-            self._large |= {self._shape(space)} if indexed else set()
+            if indexed:
+                self._large.add(self._shape(space))
         if not (indexed and self._by_index(space)):
             self._by_scan(space, page or self._page(space, 0))
 
@@ -83,15 +84,18 @@ class VectorSearch:
         """Whether the index could answer: it is asked for more until enough passes the filters."""
         shape = self._shape(space)
         wanted = COMPARED * self._query.limit
-        size = self._asked_for(wanted, self._shares.get(shape, 1.0))
+        first = size = self._asked_for(wanted, self._shares.get(shape, 1.0))
+        many = False
         while True:
             total, fitting, candidates = self._proposed(space, size, wanted)
             self._learn(shape, fitting / max(total, 1))
             if len(candidates) >= ENOUGH * self._query.limit:
                 self._offer(candidates)
                 return True
-            if total < size or (fitting < self._query.limit / 2 and self._few(space)):
+            far = size > first or fitting < self._query.limit / 2  # from enough: then the count is worth its time
+            if total < size or (far and not many and self._few(space)):
                 return False
+            many = many or far
             size = max(2 * size, min(self._asked_for(wanted, fitting / total), 16 * size))
 
     def _indexed(self, space: Space) -> bool:
