@@ -29,6 +29,7 @@ class Capability(enum.Flag):
     REOPENS = enum.auto()  # closing and opening the same address gives the same records
     BACKUP = enum.auto()
     READERS = enum.auto()  # other processes may open the same address with read_only=True
+    SIDE_BY_SIDE = enum.auto()  # a find waits for somebody else's work, so that several at once take less time
 
 
 @dataclass(frozen=True, slots=True)

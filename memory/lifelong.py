@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 from memory import serialization
-from memory.backend import Backend, Clock, Receipt, digest_of
+from memory.backend import Backend, Capability, Clock, Receipt, digest_of
 from memory.blobs import BUDGET_BYTES, Blobs
 from memory.consolidation import BUDGET, KEEP_S, Slept, sleep, unslept, waking_hours
 from memory.draft import Draft, Follow
@@ -110,6 +110,7 @@ class LifelongMemory:
         self.episodic = EpisodicMemory(self._draft) if "episodic" in memories else None
         self.semantic = SemanticMemory(self._draft) if "semantic" in memories else None
         self.others = tuple(open_memory(name, backend, robot) for name in memories if name not in MEMORIES)
+        self._threads = _threads_of(backend, len(self._memories))
 
     @classmethod
     def open(
@@ -156,7 +157,8 @@ class LifelongMemory:
         """What is known of the cue, this step's writes included.
 
         Args:
-            executor: Threads to ask the memories in side by side; None = in turn.
+            executor: Threads to ask the memories in side by side; None = own ones where the store gains by it, else in
+                turn. A cue with a record budget is asked in turn, so that a run repeats.
 
         Raises:
             ValueError: the cue names a strategy that does not exist.
@@ -172,7 +174,7 @@ class LifelongMemory:
             surroundings=self._surroundings,
             activity=self._awake,
             shared=self._shared(asked),
-            executor=executor,
+            executor=None if cue.record_budget else executor or self._threads,
         )
         return replace(answer, notes=(*notes, *answer.notes)) if notes else answer
 
@@ -345,6 +347,9 @@ class LifelongMemory:
     def close(self) -> None:
         """Let go of the store; what was staged and not committed is dropped."""
         self._draft.discard()
+        threads, self._threads = self._threads, None
+        if threads is not None:
+            threads.shutdown(wait=False)  # who is asked still finds the store closed, and says so
         self.backend.close()
 
     def __enter__(self) -> LifelongMemory:
@@ -354,3 +359,10 @@ class LifelongMemory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _threads_of(backend: Backend, memories: int) -> Executor | None:
+    """Threads to ask so many memories in, for two recalls at once; None where a store gains nothing by it."""
+    if Capability.SIDE_BY_SIDE not in backend.capabilities or memories < 2:
+        return None
+    return ThreadPoolExecutor(2 * memories, thread_name_prefix="neuraxis-recall")

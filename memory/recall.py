@@ -25,6 +25,7 @@ from memory.surroundings import Beside, Surroundings, holds
 
 STALE_AFTER_S = 24 * 3600.0
 SEEDS = 5  # best records that a strategy starts from
+SEARCHED = 0.95  # of the time that is left, where memories are asked side by side: what they have by then is waited for
 _Scored = tuple[Record, float, str]
 
 _TRUST = {
@@ -59,7 +60,7 @@ def recall(
             cue's strategy; None = nobody.
         activity: The hours in which the robot forgets.
         shared: Lets memories share finds; None = each looks alone.
-        executor: Runs the memories side by side; None = one after the other.
+        executor: Runs the memories, and finds of one memory, side by side; None = one after the other.
 
     Returns:
         FOUND or NONE if all answered in full, PARTIAL if one is missing or was cut short, FAILED if none answered.
@@ -68,8 +69,8 @@ def recall(
         ValueError: the cue names a strategy that does not exist.
     """
     strategies.check(cue.strategy)
-    asked = _Asked(cue, none_below, shared)
-    asked.all(memories, executor)
+    asked = _Asked(cue, none_below, shared, executor)
+    asked.all(memories)
     best = _fuse(asked.answers)[: cue.k or None]
     if surroundings is not None and best and cue.strategy in strategies.STRATEGIES:
         seeds = {record.id: score for record, score, _ in reversed(best[:SEEDS])}
@@ -79,7 +80,7 @@ def recall(
     beside = Beside()
     if surroundings is not None:
         try:
-            beside = surroundings.beside([record for record, _, _ in best], cue, now_ns)
+            beside = surroundings.beside([record for record, _, _ in best], cue, now_ns, executor)
             best = best if cue.near_m else _weighed(best, beside, now_ns, activity)
         except StoreError as error:
             asked.missing.append(f"confirmations: {type(error).__name__}: {error}")
@@ -102,25 +103,26 @@ class _Asked:
     cue: Cue
     none_below: float
     shared: Shared | None
+    executor: Executor | None
     answers: dict[str, Answer] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.end_s = None if self.cue.record_budget else time.monotonic() + self.cue.deadline_s
 
-    def all(self, memories: Sequence[Memory], executor: Executor | None) -> None:
-        if executor is None:
+    def all(self, memories: Sequence[Memory]) -> None:
+        if self.executor is None:
             for number, memory in enumerate(memories):
-                self.one(memory.name, lambda limits, m=memory: m.search(self.cue, limits), len(memories) - number)  # type: ignore[misc]
+                self.one(memory.name, lambda limits, m=memory: m.search(self.cue, limits), 1 / (len(memories) - number))  # type: ignore[misc]
             return
-        limits = self.limits()
-        begun = [(memory.name, executor.submit(memory.search, self.cue, limits)) for memory in memories]
+        limits = self.limits(SEARCHED)
+        begun = [(memory.name, self.executor.submit(memory.search, self.cue, limits)) for memory in memories]
         for name, future in begun:
             self.one(name, lambda limits, f=future: f.result(limits.deadline_s))  # type: ignore[misc]
 
-    def one(self, name: str, ask: Callable[[Limits], Answer], among: int = 1) -> None:
+    def one(self, name: str, ask: Callable[[Limits], Answer], share: float = 1.0) -> None:
         try:
-            answer = ask(self.limits(among))
+            answer = ask(self.limits(share))
         except RecallTimedOut as error:
             answer = Answer(tuple(r for r in error.partial if isinstance(r, Record)), complete=False)
         except NotInTime:
@@ -132,11 +134,10 @@ class _Asked:
         if not answer.complete:
             self.missing.append(f"{name}: {self._spent()}")
 
-    def limits(self, among: int = 1) -> Limits:
-        """An equal share of the time that is left, so that one slow memory does not starve the rest."""
-        if self.end_s is None:
-            return Limits(None, self.cue.record_budget, self.none_below, self.shared)
-        return Limits(max(0.0, self.end_s - time.monotonic()) / among, 0, self.none_below, self.shared)
+    def limits(self, share: float = 1.0) -> Limits:
+        """A share of the time that is left, an equal one in turn, so that one slow memory does not starve the rest."""
+        left_s = None if self.end_s is None else max(0.0, self.end_s - time.monotonic()) * share
+        return Limits(left_s, self.cue.record_budget, self.none_below, self.shared, self.executor)
 
     def _spent(self) -> str:
         if self.cue.record_budget:

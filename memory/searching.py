@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
@@ -21,6 +22,7 @@ from memory.encoders import sentence_of
 from memory.errors import EncoderMismatch
 from memory.query import FOREVER_NS, Query, named_words, text_of, word_list, words
 from memory.records import RECORD_KINDS, Cue, Episode, Event, Record, Relation
+from memory.side_by_side import begun
 from memory.strategies import KNN
 
 POOL = 100  # least that is looked at where answers are dropped or sorted again
@@ -41,12 +43,14 @@ class Limits:
         record_budget: Stands for the deadline in lockstep runs.
         none_below: A record whose cosine with the cue is lower is not about it, unless their words agree.
         shared: What other memories find for the same cue; None = look alone.
+        executor: Threads for finds that can go side by side; None = in turn.
     """
 
     deadline_s: float | None = None
     record_budget: int = 0
     none_below: float = -1.0
     shared: Shared | None = None
+    executor: Executor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ class Shared:
     def __init__(self, kinds: Sequence[str], keep: Callable[[Record], bool] | None = None) -> None:
         self._kinds = frozenset(kinds)
         self._keep = keep
-        self._lock = threading.Lock()  # memories may be asked side by side
+        self._turns = {happened: threading.Lock() for happened in (False, True)}  # memories may be asked side by side
         self._found: dict[bool, tuple[Search, tuple[list[Record], list[Record]]]] = {}
 
     def has(self, query: Query) -> bool:
@@ -108,7 +112,7 @@ class Shared:
     def of(self, search: Search, query: Query, asked: Sequence[str]) -> tuple[list[Record], list[Record]]:
         """Rankings by words and by vector over every kind that is asked for together with those of the query."""
         happened = not HAPPENED.isdisjoint(query.kinds)
-        with self._lock:
+        with self._turns[happened]:
             if happened not in self._found:
                 together = tuple(sorted(k for k in self._kinds if (k in HAPPENED) is happened))
                 self._found[happened] = search, search.rank(replace(query, kinds=together), asked, _WORDED, self._keep)
@@ -194,16 +198,40 @@ class Search:
         worded: Sequence[str],
         keep: Callable[[Record], bool] | None = None,
     ) -> tuple[list[Record], list[Record]]:
-        """By words and by vector; see `about`."""
+        """By words and by vector, side by side as far as there are threads; see `about`."""
+        worded = worded or query.kinds
+        ahead = self._by_words(query, asked, worded, keep) if self._cue.vector and self._limits.executor else None
         near, cosines, compared = self._by_vector(query, keep)
-        kinds = tuple(kind for kind in query.kinds if not (compared and worded) or kind in worded)
-        by_words = asked and kinds and self._cue.strategy != KNN
-        spoken = self._kept(replace(query, kinds=kinds, any_text=" ".join(asked)), keep)[0] if by_words else []
+        if ahead is None or not (compared or set(query.kinds).issubset(worded)):
+            ahead = self._by_words(query, asked, worded if compared else query.kinds, keep)
+        spoken = ahead()
         if compared:
             listed = {version_name(record) for record in near}
             full = bool(query.limit) and len(cosines) >= query.limit and cosines[-1] >= self._limits.none_below
             spoken = [r for r in spoken if version_name(r) in listed or self._agrees(r, frozenset(asked), full)]
         return spoken, near
+
+    def _by_words(
+        self, query: Query, asked: Sequence[str], worded: Sequence[str], keep: Callable[[Record], bool] | None
+    ) -> Callable[[], list[Record]]:
+        """Records of these kinds with some of the words: begun now where there are threads, else when called."""
+        kinds = tuple(kind for kind in query.kinds if kind in worded)
+        if not (asked and kinds) or self._cue.strategy == KNN:
+            return list
+        told = replace(query, kinds=kinds, any_text=" ".join(asked))
+        if self._limits.executor is None or not self._cue.vector:
+            return lambda: self._kept(told, keep)[0]
+        left_s = None if self._end_s is None else max(0.0, self._end_s - time.monotonic())
+        beside = Search(self._draft, self._cue, replace(self._limits, deadline_s=left_s))
+        found = begun(self._limits.executor, lambda: beside._kept(told, keep)[0])
+
+        def joined() -> list[Record]:
+            spoken = found()
+            self.join(beside)
+            self._examined += beside._examined
+            return spoken
+
+        return joined
 
     def _by_vector(
         self, query: Query, keep: Callable[[Record], bool] | None

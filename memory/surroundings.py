@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from memory.draft import Draft
 from memory.query import FOREVER_NS
 from memory.records import PREDICATES, RECORD_KINDS, Cue, Event, Instance, Lesson, Record, Relation, Tally
 from memory.searching import Answer, Limits, fuse_records, of_map, query_of
+from memory.side_by_side import begun
 from memory.strategies import WALKED, Graph, Reached, walk
 from memory.timeline import is_functional, state_of
 
@@ -42,18 +44,19 @@ class Surroundings:
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
 
-    def beside(self, records: Sequence[Record], cue: Cue, now_ns: int) -> Beside:
+    def beside(self, records: Sequence[Record], cue: Cue, now_ns: int, executor: Executor | None = None) -> Beside:
         """What to say with these records: one look at the tallies, one at the claims about the same subjects."""
         if not records:
             return Beside()
-        tallies = self._draft.tallies(*dict.fromkeys(record.id for record in records))
+        ids = dict.fromkeys(record.id for record in records)
+        tallies = begun(executor, lambda: self._draft.tallies(*ids))
         facts = [r for r in records if isinstance(r, Relation) and holds(r, now_ns) and is_functional(r.predicate)]
         things = [record.id for record in records if isinstance(record, Instance)]
         subjects = tuple(dict.fromkeys((*(fact.subject for fact in facts), *things)))
         claims = self._claims(subjects, cue.as_of_recorded_ns) if subjects else {}
         presence = {one: state_of(claims.get((one, "presence"), ())) for one in things}
         return Beside(
-            tallies,
+            tallies(),
             frozenset(
                 f.id for f in facts if any(c.object != f.object for c in claims.get((f.subject, f.predicate), ()))
             ),

@@ -20,6 +20,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 VARIABLE = "NEURAXIS_TEST_NEO4J"
@@ -39,13 +40,12 @@ def main(arguments: list[str]) -> int:
     environment = dict(os.environ, **({REQUIRED: "1"} if required else {}))
     if environment.get(VARIABLE):
         return subprocess.call(command, env=environment)
-    missing = _missing()
-    if missing:
-        print(f"neo4j_server: {missing}; {VARIABLE} names no server either", file=sys.stderr)
+    if why := missing():
+        print(f"neo4j_server: {why}; {VARIABLE} names no server either", file=sys.stderr)
         return 2 if required else subprocess.call(command, env=environment)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with tempfile.TemporaryDirectory(prefix="neuraxis-neo4j-") as folder, running(home(), Path(folder)) as url:
-        return subprocess.call(command, env={**environment, VARIABLE: url})
+    with tempfile.TemporaryDirectory(prefix="neuraxis-neo4j-") as folder, running(home(), Path(folder)) as server:
+        return subprocess.call(command, env={**environment, VARIABLE: server.url})
 
 
 def home() -> Path:
@@ -54,14 +54,34 @@ def home() -> Path:
     return Path(os.environ.get(HOME) or beside)
 
 
+@dataclass(frozen=True)
+class Server:
+    """One that runs.
+
+    Attributes:
+        process: What may be killed; a server over the same folder and port finds all that it acknowledged.
+    """
+
+    port: int
+    process: subprocess.Popen[str]
+
+    @property
+    def url(self) -> str:
+        """Its address, without log-in."""
+        return f"bolt://127.0.0.1:{self.port}"
+
+
 @contextmanager
-def running(jars: Path, folder: Path) -> Iterator[str]:
-    """A server over a folder, from its first answer until it has stopped; yields its URL.
+def running(jars: Path, folder: Path, port: int = 0) -> Iterator[Server]:
+    """A server over a folder, from its first answer until it has stopped.
+
+    Args:
+        port: On loopback; 0 = a free one.
 
     Raises:
         RuntimeError: it ended, or was not ready in time; the message holds what it said last.
     """
-    port = _free_port()
+    port = port or _free_port()
     (folder / "conf").mkdir(exist_ok=True)
     (folder / "conf" / "neo4j.conf").write_text(_configuration(port), encoding="utf-8")
     server = subprocess.Popen(
@@ -69,7 +89,7 @@ def running(jars: Path, folder: Path) -> Iterator[str]:
     )
     try:
         _wait(server)
-        yield f"bolt://127.0.0.1:{port}"
+        yield Server(port, server)
     finally:
         server.terminate()
         try:
@@ -79,7 +99,8 @@ def running(jars: Path, folder: Path) -> Iterator[str]:
             server.wait()
 
 
-def _missing() -> str:
+def missing() -> str:
+    """Why no server can be started here; "" if one can."""
     if not list(home().glob("lib/neo4j*.jar")):
         return f"{home()} holds no lib/neo4j*.jar ({HOME} names another folder)"
     return "" if shutil.which("java") else "there is no java"
@@ -114,11 +135,12 @@ def _wait(server: subprocess.Popen[str]) -> None:
 
     def read() -> None:
         assert server.stdout is not None
-        for line in server.stdout:
-            said.append(line)
-            del said[:-20]
-            if "Started." in line:
-                ready.set()
+        with server.stdout:
+            for line in server.stdout:
+                said.append(line)
+                del said[:-20]
+                if "Started." in line:
+                    ready.set()
         ready.set()
 
     threading.Thread(target=read, daemon=True).start()

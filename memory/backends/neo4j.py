@@ -2,8 +2,9 @@
 """The graph store: a Neo4j server (5.26 or later, Community is enough) that people can look into beside the robot.
 
 Neighbours: backend.py says what each method promises; neo4j_schema.py says what a database looks like; the statements
-are in neo4j_rows.py (nodes), neo4j_graph.py (relationships), neo4j_search.py and neo4j_vectors.py (find); neo4j_link.py
-holds the driver, neo4j_ledger.py the numbers and keys of a commit, neo4j_lease.py the one writer.
+are in neo4j_rows.py (nodes), neo4j_graph.py (relationships), neo4j_filters.py, neo4j_search.py and neo4j_vectors.py
+(find); neo4j_link.py holds the driver, neo4j_ledger.py the numbers and keys of a commit, neo4j_lease.py the one writer,
+neo4j_migration.py what becomes of an earlier format.
 Rules of the file: one batch is one transaction; a reader asks the server each time, so it is never behind. What is
 forgotten leaves nodes, indexes and relationships at once, and the server's transaction logs when it prunes them.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -37,10 +38,12 @@ from memory.backends import neo4j_rows as rows
 from memory.backends import neo4j_schema as schema
 from memory.backends import neo4j_upkeep as upkeep
 from memory.backends.meter import Meter
+from memory.backends.neo4j_filters import filters_of
 from memory.backends.neo4j_lease import Lease
 from memory.backends.neo4j_ledger import Before, Ledger
 from memory.backends.neo4j_link import Link
-from memory.backends.neo4j_search import Search, filters_of, warm_up
+from memory.backends.neo4j_migration import migrate
+from memory.backends.neo4j_search import Search, warm_up
 from memory.backends.neo4j_vectors import Shares, VectorSearch
 from memory.errors import RejectedInput, StoreUnavailable
 from memory.query import Query
@@ -49,8 +52,8 @@ from memory.records import RECORD_KINDS, Record, Relation, Tally
 _PAGE = 500
 _COUNTED = ("Record", "Current", "Tally", "Embedded", *(schema.LABELS[kind] for kind in sorted(RECORD_KINDS)))
 _NEXT_ROBOT = (
-    "CALL { MATCH (r:Record) USING INDEX r:Record(robot, seq) WHERE r.robot > $last AND r.seq IS NOT NULL "
-    "RETURN r.robot AS robot ORDER BY r.robot LIMIT 1 UNION MATCH (t:Tally) USING INDEX t:Tally(robot, record_id) "
+    "CALL { MATCH (r:Record) USING INDEX SEEK r:Record(robot, seq) WHERE r.robot > $last AND r.seq IS NOT NULL "
+    "RETURN r.robot AS robot ORDER BY r.robot LIMIT 1 UNION MATCH (t:Tally) USING INDEX SEEK t:Tally(robot, record_id) "
     "WHERE t.robot > $last AND t.record_id IS NOT NULL RETURN t.robot AS robot ORDER BY t.robot LIMIT 1 } "
     "RETURN min(robot)"
 )
@@ -92,14 +95,16 @@ class Neo4jBackend:
         ValueError: the URL is none of these. StoreUnavailable: no server, no log-in, or another writer holds the store.
     """
 
-    capabilities = Capability.DURABLE | Capability.REOPENS | Capability.BACKUP | Capability.READERS
+    capabilities = (
+        Capability.DURABLE | Capability.REOPENS | Capability.BACKUP | Capability.READERS | Capability.SIDE_BY_SIDE
+    )
 
     def __init__(
         self, url: str, clock: Clock, *, read_only: bool = False, patience_s: float = 30.0, warm_up_s: float = 2.0
     ) -> None:
         self._clock = clock
         self._turn = threading.RLock()
-        self._large: set[str] = set()
+        self._large: set[Hashable] = set()
         self._shares: Shares = {}
         self._spaces: dict[str, schema.Space] = {}
         self._ready: set[str] = set()  # labels whose index is there
@@ -151,10 +156,13 @@ class Neo4jBackend:
         led = f"MATCH (r:{'Current' if recorded_at_ns is None else 'Record'}) WHERE {filters.where} "
         chosen = "AND r.predicate IN $predicates " if predicates else ""
         cut = f" LIMIT {limit:d}" if limit else ""
-        statement = f"{led}AND r.{end} IN $nodes {chosen}RETURN {rows.ROW} ORDER BY r.seq{cut}"
+        statement = f"{led}AND r.{end} IN $nodes {chosen}WITH r ORDER BY r.seq{cut} {rows.ROWS}"
         shown = {"nodes": rows.shown_all(frontier), "predicates": rows.shown_all(predicates)}
-        nodes, found = frozenset(frontier), self._records(statement, **{**filters.values, **shown})
-        edges = (edge for edge in found if isinstance(edge, Relation))  # what begins alike may go on otherwise
+        self._need_open()
+        found = self._link.rows(statement, **filters.values, **shown) if filters.possible else []
+        records = (rows.answer_of(row) for (some,) in found for row in some)
+        nodes = frozenset(frontier)
+        edges = (edge for edge in records if isinstance(edge, Relation))  # what begins alike may go on otherwise
         return tuple(
             edge
             for edge in edges
@@ -226,7 +234,7 @@ class Neo4jBackend:
         ((format_,),) = self._link.rows("MATCH (s:Store {name: 'memory'}) RETURN s.format")
         waiting = "SHOW VECTOR INDEXES YIELD labelsOrTypes, state WHERE state <> 'ONLINE' RETURN labelsOrTypes[0]"
         labels = {label for (label,) in self._link.rows(waiting)}
-        ours = [space.label for space in schema.spaces(self._link).values() if space.label in labels]
+        ours = [label for space in schema.spaces(self._link).values() for label in space.labels() if label in labels]
         counted = (self._link.rows(f"MATCH (r:{label}) RETURN count(r)")[0][0] for label in ours)
         return StoreSizes(unindexed=sum(counted), format=format_)
 
@@ -247,6 +255,7 @@ class Neo4jBackend:
                 return Receipt(now, before.sequence, before.sequence)
 
             at_ns = ledger.commit(body, repr((robot, named))).recorded_ns
+            rows.forget_parsed()
             gone = self._link.rows("MATCH (f:Forgotten) WHERE f.at_ns = $at_ns RETURN sum(f.rows)", at_ns=at_ns)
             return int(gone[0][0])
 
@@ -284,10 +293,11 @@ class Neo4jBackend:
         self._lease = Lease(self._link)
         self._ledger = Ledger(self._link, self._lease)
         upkeep.finish_restore(self._link)
+        migrate(self._link, self._ledger)
         self._spaces = schema.spaces(self._link)
 
     def _begin_reading(self) -> None:
-        schema.check_server(self._link)
+        schema.check_server(self._link, whole=True)
         for (restoring,) in self._link.rows("MATCH (s:Store {name: 'memory'}) RETURN s.restoring"):
             if not restoring:
                 return
@@ -350,10 +360,10 @@ class Neo4jBackend:
         self._need_open()
         if not rows.names((robot,)):
             return []
-        return [rows.record_of(row) for row in self._link.rows(statement, robot=robot, **parameters)]
+        return [rows.answer_of(row) for row in self._link.rows(statement, robot=robot, **parameters)]
 
     def _log(self, since: int, limit: int) -> Iterator[Record]:
-        statement = "MATCH (r:Record) USING INDEX r:Record(seq) WHERE r.seq > $since "
+        statement = "MATCH (r:Record) USING INDEX SEEK r:Record(seq) WHERE r.seq > $since "
         left = limit or -1
         while left:
             self._need_open()

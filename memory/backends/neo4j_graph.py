@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from memory.backends.neo4j_rows import Transaction
+from memory.backends.neo4j_rows import NOW, Transaction
 from memory.backends.neo4j_schema import MIRRORED, OTHER_TYPE, TYPES, Link
 from memory.errors import StoreCorrupt
 from memory.records import Positioned, Record, Relation
@@ -46,7 +46,7 @@ _UNDRAW_FACT = (
 )
 RETIRE = (
     "UNWIND $gone AS k MATCH (r:Record) WHERE r.robot = k[0] AND r.id = k[1] AND r.version = k[2] "
-    "AND r.retired_ns IS NULL SET r.retired_ns = $now REMOVE r:Current "
+    f"AND r.retired_ns IS NULL SET r.retired_ns = $now, r.scope = replace(r.scope, ' {NOW}', '') REMOVE r:Current "
     f"WITH r CALL (r) {{ MATCH (r)-[e:{MIRRORED}]-() DELETE e }} RETURN r.robot, r.id, r.version, r.kind"
 )
 _TOUCHED = (
@@ -128,5 +128,5 @@ def _compare(link: Link, node: str, label: str, expected: str, drawn: str, types
 
 
 def _pages(node: str, label: str) -> str:
-    walked = f"MATCH ({node}:Record) USING INDEX {node}:Record(seq) WHERE {node}:{label} AND {node}.seq > $since "
+    walked = f"MATCH ({node}:Record) USING INDEX SEEK {node}:Record(seq) WHERE {node}:{label} AND {node}.seq > $since "
     return f"{walked}WITH {node} ORDER BY {node}.seq LIMIT {_PAGE} "

@@ -13,9 +13,11 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Protocol
 
 from memory.backend import wrong_size
+from memory.backends.derived import made_words, span_of
 from memory.backends.neo4j_schema import LABELS, Space
 from memory.embedding import unpack
 from memory.errors import RejectedInput, StoreCorrupt
@@ -24,12 +26,21 @@ from memory.records import NAME_LETTERS, RECORD_KINDS, Positioned, Record, Tally
 from memory.serialization import from_line, to_line
 
 ROW = "r.seq, r.line, r.retired_ns, r.vector"
+ROWS = (  # of every r so far, in their order, fifty to a message: a message costs the driver more than a row
+    f"WITH collect(r) AS some UNWIND range(0, size(some) - 1, 50) AS n RETURN [r IN some[n..n + 50] | [{ROW}]]"
+)
+NOW, OPEN = "now", "open"  # words of `scope`
+PUT_SPANS = (
+    "WITH DISTINCT r.robot AS robot, r.kind AS kind, r.span AS span "
+    "MERGE (:Span {robot: robot, kind: kind, span: span})"
+)
 _CREATE = (
     "UNWIND $rows AS row CREATE (r:$(row.labels)) SET r = row.properties, r.position = CASE WHEN row.at IS NULL "
-    "THEN null ELSE point({x: row.at[0], y: row.at[1], z: row.at[2]}) END"
+    f"THEN null ELSE point({{x: row.at[0], y: row.at[1], z: row.at[2]}}) END {PUT_SPANS}"
 )
 _PUT_TALLIES = "UNWIND $rows AS row MERGE (t:Tally {robot: row.robot, record_id: row.record_id}) SET t = row"
 _PUT_SPACE = "MERGE (v:VectorSpace {digest: $digest}) SET v.encoder = $encoder, v.size = $size"
+PARSED = 4096  # records kept as objects for the next question, 15 MB with vectors of 384 values
 SHOWN = NAME_LETTERS  # of a text that a property shows, as of the longest id: an index takes 8 kB, the text of three
 _LONGEST_TERM = 100
 _AT_ONCE = 500  # rows in one statement, so that a large batch shows signs of life
@@ -50,7 +61,7 @@ def node_of(record: Record) -> dict[str, Any]:
         RejectedInput: it has no true spelling, or its encoder's name is too long for an index.
     """
     line = to_line(replace(record, retired_ns=None), stored=True)
-    labels = ["Record", LABELS[record.kind], *(["Current"] if record.retired_ns is None else [])]
+    labels = ["Record", LABELS[record.kind], *(["Current"] if record.retired_ns is None else []), *embedded(record)]
     properties = {
         **properties_of(record),
         "retired_ns": record.retired_ns,
@@ -58,7 +69,6 @@ def node_of(record: Record) -> dict[str, Any]:
         "checksum": checksum_of(line.encode()),
     }
     if record.embedding:
-        labels += ["Embedded", Space(record.encoder, len(record.embedding) // 4).label]
         properties |= vector_of(record)
     at = list(record.position_m) if isinstance(record, Positioned) else None
     return {"labels": labels, "properties": properties, "at": at}
@@ -67,9 +77,24 @@ def node_of(record: Record) -> dict[str, Any]:
 def properties_of(record: Record) -> dict[str, Any]:
     """What the line says, as people and indexes see it."""
     shown = {name: _shown(getattr(record, name)) for name in _PLAIN[record.kind]}
-    found_by = " ".join(sorted(map(term, words(text_of(record)))))
-    held = {**shown, "kind": record.kind, "seq": record.sequence, "words": found_by, "scope": scope(record.robot)}
+    held = {**shown, "kind": record.kind, "seq": record.sequence, **searched_of(record)}
     return {name: value for name, value in held.items() if value is not None}
+
+
+def searched_of(record: Record) -> dict[str, Any]:
+    """The properties that are there for searches alone; see neo4j_schema.py."""
+    owner, open_, now = owner_word(record.robot), record.valid_to_ns is None, record.retired_ns is None
+    return {
+        "span": span_of(record),
+        "words": " ".join(sorted({*map(term, words(text_of(record))), *made_words(record)})),
+        "scope": " ".join([owner, owner + record.kind, *([OPEN] if open_ else []), *([NOW] if now else [])]),
+    }
+
+
+def embedded(record: Record) -> list[str]:
+    """The labels that say in what space its vector is; none without one."""
+    space = Space(record.encoder, len(record.embedding) // 4)
+    return ["Embedded", space.label, *space.labels((record.kind,))] if record.embedding else []
 
 
 def vector_of(record: Record) -> dict[str, Any]:
@@ -99,6 +124,22 @@ def record_of(row: list[Any]) -> Record:
     if not isinstance(record, Record):
         raise StoreCorrupt(f"node {seq} holds no record: {line[:80]!r}")
     return record
+
+
+def answer_of(row: list[Any]) -> Record:
+    """Likewise, of what is asked for: the same row again is not parsed again."""
+    seq, line, retired_ns, vector = row
+    return _parsed(seq, line, retired_ns, bytes(vector or b""))
+
+
+@lru_cache(maxsize=PARSED)
+def _parsed(*row: Any) -> Record:
+    return record_of(list(row))
+
+
+def forget_parsed() -> None:
+    """What was erased must not stay in the process."""
+    _parsed.cache_clear()
 
 
 def tally_of(line: str) -> Tally:
@@ -145,8 +186,8 @@ def term(word: str) -> str:
     return word if len(word) <= _LONGEST_TERM else hashlib.blake2s(word.encode(), digest_size=16).hexdigest()
 
 
-def scope(robot: str) -> str:
-    """A robot's name as one word of the full-text index."""
+def owner_word(robot: str) -> str:
+    """A robot's name as one word of the full-text index; with a kind behind it, what it has of that kind."""
     return hashlib.blake2s(robot.encode(), digest_size=8).hexdigest()
 
 

@@ -8,7 +8,9 @@ Every version of a record is a node with these labels:
                 point `position` for position_m. Texts beyond 512 letters are cut for people; `line` holds all.
     :Instance :Place :Fact :Event :Episode :Lesson      its kind; a Fact is a Relation of records.py
     :Current    while the version is believed (it has no retired_ns)
-    :Embedded, :Embedded_<encoder>_<size>               it has a vector; one vector index for each of the latter
+    :Embedded, :Embedded_<encoder>_<size>               it has a vector
+    :Embedded_<encoder>_<size>_happened, .._lasting     of an event or an episode, and of all else; one vector index for
+                each: who asks what happened, or what is, finds most of the nearest to be among what was asked for
 Between them:
     (:Record)-[:RESTS_ON]->(:Record)    its evidence
     (:Fact)-[:SUBJECT]->(:Record), (:Fact)-[:OBJECT]->(:Record)
@@ -16,8 +18,16 @@ Between them:
     (:Instance)-[:INSIDE {fact_id, version, predicate, valid_from_ns}]->(:Instance)
                 The mirror: one for each believed fact that still holds between two instances or places, between the
                 versions that `get` answers with. Its type is the declared predicate in capitals, or RELATED.
-Beside them: (:Tally) counters, (:Forgotten) audits, (:Commit) idempotency keys, (:VectorSpace) encoders and one
-(:Store) with the format number, the last sequence and the writer's lease. Give it a database of its own.
+Beside them: (:Tally) counters, (:Forgotten) audits, (:Commit) idempotency keys, (:VectorSpace) encoders, (:Span)
+which lengths of time there are, and one (:Store) with the format number, the last sequence and the writer's lease. Give
+it a database of its own.
+
+Three properties are there for searches alone. `span` is how long a record is true, as the power of two of ns that is
+not shorter, 64 for what has no end: what lasts no longer than 2^n ns and is true at a moment began less than 2^n ns
+before it, so that for each (:Span {robot, kind, span}) a stretch of one index is read, and not the whole past. `words`
+holds what it is found by, and a made word for each id in `subjects` and `evidence`. `scope` holds made words for its
+robot and kind, `open` while it has no end and `now` while it is believed, so that the best of the index of words are
+among those that are asked for.
 
     MATCH (thing:Instance {label: 'Mug'})-[:INSIDE]->(on) RETURN thing.alias, on.label
 
@@ -27,17 +37,19 @@ Rules of the file: names in statements come from the tables here, never from inp
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from memory.errors import StoreCorrupt, StoreTooNew, StoreUnavailable
-from memory.records import PREDICATES, RECORD_KINDS
+from memory.records import PREDICATES, RECORD_KINDS, Episode, Event
 
-FORMAT = 1
+FORMAT = 2  # kept on the Store node; neo4j_migration.py reads the earlier one
 OLDEST_SERVER = (5, 26)
 LARGEST_INDEXED = 4096  # dimensions that Neo4j's vector index takes; larger vectors are compared one by one
 LABELS = {kind: {"relation": "Fact"}.get(kind, kind.capitalize()) for kind in RECORD_KINDS}
 TYPES = {name: name.upper() for name in PREDICATES}
 OTHER_TYPE = "RELATED"
+GROUPS = {kind: "happened" if kind in (Event.kind, Episode.kind) else "lasting" for kind in RECORD_KINDS}
 MIRRORED = "|".join((*TYPES.values(), OTHER_TYPE))
 WORDS, POSITION = "record_words", "record_position"
 
@@ -47,12 +59,14 @@ _UNIQUE = {
     "commit_digest": ("Commit", ("digest",)),
     "vector_space": ("VectorSpace", ("digest",)),
     "store_name": ("Store", ("name",)),
+    "span_there": ("Span", ("robot", "kind", "span")),
 }
 _RANGE = {
     "record_seq": ("Record", ("seq",)),
     "record_log": ("Record", ("robot", "seq")),
     "record_time": ("Record", ("robot", "valid_from_ns", "seq")),
     "record_kind": ("Record", ("robot", "kind", "valid_from_ns", "seq")),
+    "record_span": ("Record", ("robot", "kind", "span", "valid_from_ns", "seq")),
     "record_label": ("Record", ("robot", "label")),
     "record_subject": ("Record", ("robot", "subject")),
     "record_object": ("Record", ("robot", "object")),
@@ -75,24 +89,31 @@ class Link(Protocol):
 
 
 class Space:
-    """Where the vectors of one encoder and size live: a label and its index."""
+    """Where the vectors of one encoder and size live: a label for all, and for each of GROUPS another and its index."""
 
     def __init__(self, encoder: str, size: int) -> None:
         self.encoder = encoder
         self.size = size
         self.digest = hashlib.blake2s(encoder.encode(), digest_size=8).hexdigest()
         self.label = f"Embedded_{self.digest}_{size}"
-        self.index = f"vectors_{self.digest}_{size}"
         self.indexed = size <= LARGEST_INDEXED
 
-    def make(self, link: Link) -> None:
-        """Create its index, if it is not there."""
-        if self.indexed:
+    def labels(self, kinds: Iterable[str] = GROUPS) -> list[str]:
+        """Those of the groups that these kinds are in."""
+        return [f"{self.label}_{group}" for group in sorted({GROUPS[kind] for kind in kinds if kind in GROUPS})]
+
+    def indexes(self, kinds: Iterable[str] = GROUPS) -> list[str]:
+        """Likewise, the indexes."""
+        return [label.replace("Embedded", "vectors", 1) for label in self.labels(kinds)]
+
+    def make(self, link: Link, wait_s: int = 300) -> None:
+        """Create its indexes, if they are not there."""
+        for label, index in zip(self.labels(), self.indexes(), strict=True) if self.indexed else ():
             link.order(
-                f"CREATE VECTOR INDEX {self.index} IF NOT EXISTS FOR (r:{self.label}) ON (r.embedding) OPTIONS "
+                f"CREATE VECTOR INDEX {index} IF NOT EXISTS FOR (r:{label}) ON (r.embedding) OPTIONS "
                 f"{{indexConfig: {{`vector.dimensions`: {self.size}, `vector.similarity_function`: 'cosine'}}}}"
             )
-            link.order("CALL db.awaitIndex($name, 300)", name=self.index)
+            link.order("CALL db.awaitIndex($name, $wait_s)", wait_s + 60.0, name=index, wait_s=wait_s)
 
 
 def prepare(link: Link) -> None:
@@ -133,8 +154,12 @@ def check(link: Link) -> None:
             raise StoreUnavailable(f"{link.name}: index {name} should be {as_declared}; it is {is_now} and {state}")
 
 
-def check_server(link: Link) -> None:
-    """Refuse a server that is too old, and a store that is too new."""
+def check_server(link: Link, *, whole: bool = False) -> None:
+    """Refuse a server that is too old, and a store that is too new; `whole` refuses one that is not of today's format.
+
+    Raises:
+        StoreTooNew, StoreUnavailable: which of them it is.
+    """
     ((version,),) = link.rows(
         "CALL dbms.components() YIELD name, versions WHERE name CONTAINS 'Kernel' RETURN versions[0]"
     )
@@ -143,6 +168,8 @@ def check_server(link: Link) -> None:
     for (is_now,) in link.rows("MATCH (s:Store {name: 'memory'}) RETURN s.format"):
         if is_now > FORMAT:
             raise StoreTooNew(f"{link.name} has format {is_now}, this version reads up to {FORMAT}")
+        if whole and is_now < FORMAT:
+            raise StoreUnavailable(f"{link.name} has format {is_now}: open it for writing once, which migrates it")
 
 
 def rebuild(link: Link) -> None:
@@ -166,7 +193,7 @@ def spaces(link: Link, deadline_s: float | None = None) -> dict[str, Space]:
 
 def wipe(link: Link) -> None:
     """Erase what an interrupted restore left, in pieces."""
-    for label in ("Record", "Tally", "VectorSpace"):
+    for label in ("Record", "Tally", "VectorSpace", "Span"):
         link.order(f"MATCH (n:{label}) CALL (n) {{ DETACH DELETE n }} IN TRANSACTIONS OF 1000 ROWS")
 
 

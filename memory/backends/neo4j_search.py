@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Query as Cypher: which index leads, what the server filters, and the answers in rank order.
 
-Neighbours: neo4j.py's find calls `Search`; neo4j_vectors.py ranks by cosine; neo4j_schema.py declares the indexes.
+Neighbours: neo4j.py's find calls `Search`; neo4j_filters.py spells conditions, neo4j_vectors.py ranks by cosine;
+neo4j_schema.py declares the indexes.
 Rules of the file: the server's filters let pass at least what matches, and Query.matches decides; a cut search keeps
 the best it has.
 """
@@ -10,24 +11,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import replace
 from itertools import islice, product
 from typing import Any, Protocol
 
 from memory.backend import Found
 from memory.backends import neo4j_rows as rows
+from memory.backends.derived import LISTS
 from memory.backends.errands import Late
 from memory.backends.meter import Meter
+from memory.backends.neo4j_filters import WORDS_ASKED, filters_of, lows, required, worded
 from memory.backends.neo4j_schema import WORDS
 from memory.backends.neo4j_schema import Link as Asked
 from memory.geometry import distance_m
 from memory.query import FOREVER_NS, Query, words
-from memory.records import RECORD_KINDS, Record
+from memory.records import Record
 
-_LARGEST, _MANY = 2**63 - 1, 2**31 - 1
+_MANY = 2**31 - 1
 _FIRST_RADIUS_M, _LAST_RADIUS_M = 1.0, 4000.0
-_WORDS_ASKED = 500  # Lucene refuses more than 1024 clauses
-_TEXTS = {f.name for cls in RECORD_KINDS.values() for f in fields(cls) if f.type == "str"} - {"encoder", "frame_id"}
 _HERE = (0.0, 0.0, 0.0)
 _RANKED: tuple[dict[str, Any], ...] = (
     {"newest_first": True},
@@ -41,8 +42,8 @@ _ASKED: tuple[dict[str, Any], ...] = (
     {"kinds": ("instance",), "equals": (("label", "a"),)},
     {"kinds": ("relation",), "equals": (("subject", "a"),)},
 )
-_LISTS = {"evidence", "subjects", "steps"}
-INDEXED = {"label", "subject", "object"}
+_INDEXED = {"label", "subject", "object"}
+_NEWEST = "r.valid_from_ns DESC, r.seq DESC"
 
 
 class Link(Asked, Protocol):
@@ -59,55 +60,6 @@ class Link(Asked, Protocol):
     ) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """Conditions on r, their values, and whether they are all of the query."""
-
-    where: str
-    values: dict[str, Any]
-    whole: bool
-    possible: bool
-
-
-def filters_of(query: Query) -> Filters:
-    """What the server can check of a query, but for its text."""
-    terms = ["r.robot = $robot"]
-    values: dict[str, Any] = {"robot": query.robot}
-
-    def add(term: str, **more: Any) -> None:
-        terms.append(term)
-        values.update(more)
-
-    possible, whole = bool(rows.names((query.robot,))), True
-    if query.ids:
-        add("r.id IN $ids AND r.version IS NOT NULL", ids=rows.names(query.ids))
-    if query.kinds:
-        add("r.kind IN $kinds", kinds=list(filter(rows.encodable, query.kinds)))
-    for number, (name, value) in enumerate(query.equals):
-        possible = possible and rows.encodable(value)
-        if name in _TEXTS | _LISTS:
-            held = f"r.{name} = $equal{number}" if name in _TEXTS else f"$equal{number} IN r.{name}"
-            add(held, **{f"equal{number}": rows.shown(value)})
-        whole = whole and name in _TEXTS | _LISTS and len(value) < rows.SHOWN
-    _add_clocks(query, add)
-    return Filters(" AND ".join(terms), values, whole, possible)
-
-
-def _add_clocks(query: Query, add: Callable[..., None]) -> None:
-    """As few shapes as may be, since a server plans each for itself: a clock that is not asked gets an open bound."""
-    recorded, at, until = query.recorded_at_ns, query.valid_at_ns, query.until_ns
-    if recorded is None and not query.history:
-        add("r:Current")
-    else:
-        then = _LARGEST if recorded is None else _fit(recorded)
-        add("r.recorded_ns <= $then", then=then)
-        add("(r.retired_ns IS NULL OR r.retired_ns > $gone)", gone=-_LARGEST if query.history else then)
-    after = max(-_LARGEST if bound is None else _fit(bound) for bound in (at, query.since_ns))
-    add("(r.valid_to_ns IS NULL OR r.valid_to_ns > $after)", after=after)
-    if at is not None or until is not None:  # an index may lead by it, so that it stands there only if it is one
-        add("r.valid_from_ns <= $before", before=min(_LARGEST if at is None else _fit(at), _last(until)))
-
-
 class Search:
     """One find, until it is answered or its meter says stop."""
 
@@ -116,8 +68,9 @@ class Search:
         self.query = query
         self.meter = meter
         self.filters = filters_of(query)
+        self.names_few = not (_INDEXED | set(LISTS)).isdisjoint(dict(query.equals))
         self._end_s = None if deadline_s is None else time.monotonic() + deadline_s
-        self._asked = words(query.text)
+        self._every = required(query)
         self._hits: list[Record] = []
         self._cosines: list[float] = []
 
@@ -141,35 +94,37 @@ class Search:
 
     def offer(self, record: Record, cosine: float | None = None) -> bool:
         """Take the next best, if it matches; False once no more is wanted."""
-        query = self.query
-        if (query.limit and len(self._hits) >= query.limit) or not self.meter.take():
+        return self._take(record, cosine, self.query.matches)
+
+    def _take(self, record: Record, cosine: float | None, matches: Callable[[Record], bool]) -> bool:
+        limit = self.query.limit
+        if (limit and len(self._hits) >= limit) or not self.meter.take():
             return False
-        if query.matches(record):
+        if matches(record):
             self._hits.append(record)
             self._cosines += [] if cosine is None else [cosine]
-        return not query.limit or len(self._hits) < query.limit
+        return not limit or len(self._hits) < limit
 
     def values(self, **more: Any) -> dict[str, Any]:
         """What the filters and the text ask with."""
-        required = " ".join(f"+{rows.term(word)}" for word in sorted(self._asked, key=len)[-_WORDS_ASKED:])
-        text = {"words": f"+scope:{rows.scope(self.query.robot)} +words:({required})"} if self._asked else {}
+        text = {"words": worded(self.query, self._every)} if self._by_words() else {}
         return {**self.filters.values, **text, **more}
 
     def matched(self, label: str = "Record") -> str:
-        """The leading index and the filters; texts are looked up before anything else."""
+        """The leading index and the filters; words are looked up before anything else."""
         query, where = self.query, f"r:{label} AND {self.filters.where}"
         ordered = f"{where} AND r.valid_from_ns IS NOT NULL AND r.seq IS NOT NULL"
-        if self._asked:
+        if self._by_words():
             return f"CALL db.index.fulltext.queryNodes('{WORDS}', $words) YIELD node AS r WITH r WHERE {where}"
-        named = [name for name, _ in query.equals if name in INDEXED]
+        named = [name for name, _ in query.equals if name in _INDEXED]
         if named and not (query.ids or query.near_m):  # left to itself, a server may rather walk a kind
-            return f"MATCH (r:Record) USING INDEX r:Record(robot, {named[0]}) WHERE {where}"
+            return f"MATCH (r:Record) USING INDEX SEEK r:Record(robot, {named[0]}) WHERE {where}"
         if query.ids or query.near_m or query.vector or "id" in dict(query.equals):
             return f"MATCH (r:Record) WHERE {where}"
         if len(query.kinds) == 1 and (query.newest_first or not query.limit):
-            return f"MATCH (r:Record) USING INDEX r:Record(robot, kind, valid_from_ns, seq) WHERE {ordered}"
+            return f"MATCH (r:Record) USING INDEX SEEK r:Record(robot, kind, valid_from_ns, seq) WHERE {ordered}"
         led = "robot, valid_from_ns, seq" if query.newest_first else "robot, seq"
-        return f"MATCH (r:Record) USING INDEX r:Record({led}) WHERE {ordered}"
+        return f"MATCH (r:Record) USING INDEX SEEK r:Record({led}) WHERE {ordered}"
 
     def _in_order(self) -> None:
         """Ranked by the server; once more without its limit, if a candidate it counted was none."""
@@ -178,30 +133,65 @@ class Search:
         if limit and given == limit and len(self._hits) < limit and not self.meter.cut:
             self._walk(0)
 
+    def _by_words(self) -> bool:
+        """Does the index of words lead? No other knows ids in lists."""
+        query = self.query
+        listed = not (query.ids or query.near_m) and any(name in LISTS for name, _ in query.equals)
+        return listed or bool(words(query.text))
+
+    def _timed(self) -> bool:
+        """Is it about a stretch or a moment of time, and about nothing of which there are few?"""
+        query = self.query
+        timed = query.since_ns is not None or query.valid_at_ns is not None
+        few = query.ids or self.names_few or self._by_words() or "id" in dict(query.equals)
+        return timed and not few and (query.newest_first or not query.limit)
+
+    def _stretches(self, cut: str) -> str:
+        """For each kind and length of span there is, the stretch of its index that the time asked for can meet."""
+        of_kinds = " AND p.kind IN $kinds" if self.query.kinds else ""
+        where = filters_of(replace(self.query, kinds=())).where
+        first = f" ORDER BY r.robot DESC, r.kind DESC, r.span DESC, {_NEWEST}{cut}" if cut else ""
+        return (
+            f"MATCH (p:Span) WHERE p.robot = $robot AND p.kind IS NOT NULL AND p.span IS NOT NULL{of_kinds} "
+            "CALL (p) { MATCH (r:Record) USING INDEX SEEK r:Record(robot, kind, span, valid_from_ns, seq) "
+            f"WHERE {where} AND r.kind = p.kind AND r.span = p.span AND r.valid_from_ns >= $lows[p.span] "
+            f"AND r.seq IS NOT NULL RETURN r{first} }}"
+        )
+
     def _walk(self, limit: int) -> int:
         """Offer what the server ranks; returns how many that were."""
-        by = "r.robot DESC, r.valid_from_ns DESC, r.seq DESC" if self.query.newest_first else "r.robot, r.seq"
-        statement = f"{self.matched()} RETURN {rows.ROW} ORDER BY {by}{' LIMIT $limit' if limit else ''}"
+        cut = " LIMIT $limit" if limit else ""
+        timed, newest_first = self._timed(), self.query.newest_first
+        if timed:
+            led, by = self._stretches(cut), _NEWEST if newest_first else "r.seq"
+        else:
+            led, by = self.matched(), f"r.robot DESC, {_NEWEST}" if newest_first else "r.robot, r.seq"
+        # Without a limit they come one by one: whoever has enough of them stops the server.
+        ranked = f"WITH r ORDER BY {by}{cut} {rows.ROWS}" if limit else f"RETURN [[{rows.ROW}]] ORDER BY {by}"
+        statement = f"{led} {ranked}"
         given = 0
 
         def take(row: list[Any]) -> bool:
             nonlocal given
-            given += 1
-            return self.offer(rows.record_of(row))
+            given += len(row[0])
+            return all(self.offer(rows.answer_of(one)) for one in row[0])
 
-        self.link.stream(statement, take, self.left_s(), begin=self._hits.clear, **self.values(limit=limit))
+        values = self.values(limit=limit, lows=lows(self.query) if timed else [])
+        self.link.stream(statement, take, self.left_s(), begin=self._hits.clear, **values)
         return given
 
     def _by_any(self, asked: frozenset[str]) -> None:
         """The best of a growing list; the order within is Query.rank's."""
         query = self.query
+        but_words = replace(query, any_text="")  # of which the rank counts how many there are
         for size in _growing(2 * query.limit + 8 if query.limit else _MANY):
             seen: dict[int, Record] = {}
             total = max(self._any_of(some, size, seen) for some in _slices(sorted(asked)))
-            hits = sorted(filter(query.matches, seen.values()), key=query.rank)
+            ranked = sorted((query.rank(one), sequence) for sequence, one in seen.items() if but_words.matches(one))
+            hits = [seen[sequence] for (shared, *_), sequence in ranked if shared]
             if self.meter.late() or total < size or len(hits) >= query.limit > 0:
                 break
-        self._offer_all(hits)
+        self._take_all(hits)
 
     def _any_of(self, asked: list[str], size: int, seen: dict[int, Record]) -> int:
         """Add the matching among the `size` best of some words; returns how many the index had."""
@@ -209,9 +199,9 @@ class Search:
             f"CALL db.index.fulltext.queryNodes('{WORDS}', $any, {{limit: $size}}) YIELD node AS r "
             f"WITH r, ({self.filters.where}) AS fits RETURN count(*), collect(CASE WHEN fits THEN [{rows.ROW}] END)"
         )
-        text = f"+scope:{rows.scope(self.query.robot)} +words:({' '.join(map(rows.term, asked))})"
+        text = worded(self.query, self._every, map(rows.term, asked))
         ((total, found),) = self.link.rows(statement, self.left_s(), **self.values(any=text, size=size))
-        seen.update((row[0], rows.record_of(row)) for row in found)
+        seen.update((row[0], rows.answer_of(row)) for row in found)
         return int(total)
 
     def _near(self) -> None:
@@ -222,14 +212,14 @@ class Search:
             inside = len(hits) if reach_m is None else sum(query.rank(hit)[0] <= reach_m for hit in hits)
             if self.meter.late() or inside >= query.limit > 0:
                 break
-        self._offer_all(hits)
+        self._take_all(hits)
 
     def _ball(self, reach_m: float | None) -> list[Record]:
         """Matching records within reach, nearest first: all of them, or surely the nearest as many as asked for."""
         query = self.query
         for size in _growing(query.limit + 8 if query.limit else _MANY):
             got = self._ball_rows(reach_m, size)
-            nearest = (rows.record_of(row) for *row, _, _ in sorted(got, key=lambda row: (row[-1], row[0])))
+            nearest = (rows.answer_of(row) for *row, _, _ in sorted(got, key=lambda row: (row[-1], row[0])))
             hits = list(islice(filter(query.matches, nearest), query.limit or None))
             if len(got) < size or self.meter.late():
                 break
@@ -258,9 +248,10 @@ class Search:
         self.link.stream(statement, take, self.left_s(), begin=got.clear, **self.values(**place))
         return got
 
-    def _offer_all(self, hits: list[Record]) -> None:
+    def _take_all(self, hits: list[Record]) -> None:
+        """Those that are known to match."""
         for hit in hits:
-            if not self.offer(hit):
+            if not self._take(hit, None, lambda record: True):
                 return
 
 
@@ -292,12 +283,4 @@ def _growing(size: int) -> Iterator[int]:
 
 
 def _slices(asked: list[str]) -> Iterator[list[str]]:
-    return (asked[start : start + _WORDS_ASKED] for start in range(0, len(asked), _WORDS_ASKED))
-
-
-def _last(until_ns: int | None) -> int:
-    return _LARGEST if until_ns is None else _fit(until_ns - 1)
-
-
-def _fit(number: int) -> int:
-    return max(-_LARGEST, min(_LARGEST, number))
+    return (asked[start : start + WORDS_ASKED] for start in range(0, len(asked), WORDS_ASKED))

@@ -26,6 +26,7 @@ from memory.records import Record, Tally
 _PAGE = 500
 _RESTORING = "MATCH (s:Store {name: 'memory'}) SET s.restoring = true"
 _RESTORED = "MATCH (s:Store {name: 'memory'}) REMOVE s.restoring"
+_SPANS = f"MATCH (r:Record) {rows.PUT_SPANS}"
 _UNWRITTEN = "MATCH (s:Store {name: 'memory'}) SET s.sequence = 0, s.recorded_ns = 0, s.token = '' REMOVE s.restoring"
 
 
@@ -37,10 +38,13 @@ def verify(link: schema.Link) -> str:
         StoreUnavailable: an index is missing or not online.
     """
     count, since = 0, 0
-    page = "MATCH (r:Record) USING INDEX r:Record(seq) WHERE r.seq > $since RETURN properties(r), labels(r) "
+    spans = {tuple(row) for row in link.rows("MATCH (p:Span) RETURN p.robot, p.kind, p.span")}
+    page = "MATCH (r:Record) USING INDEX SEEK r:Record(seq) WHERE r.seq > $since RETURN properties(r), labels(r) "
     while found := link.rows(f"{page}ORDER BY r.seq LIMIT {_PAGE}", since=since):
         for node, labels in found:
             _check_node(link, node, labels)
+            if (node["robot"], node["kind"], node["span"]) not in spans:
+                raise StoreCorrupt(f"{link.name}: no Span for node {node['seq']} of length {node['span']}; rebuild")
         count, since = count + len(found), found[-1][0]["seq"]
     for (tally,) in link.rows("MATCH (t:Tally) RETURN properties(t)"):
         if rows.tally_node(rows.tally_of(tally["line"])) != tally:
@@ -55,6 +59,7 @@ def verify(link: schema.Link) -> str:
 def rebuild(link: schema.Link) -> str:
     """Make every index and relationship anew from the nodes; one sentence."""
     schema.rebuild(link)
+    link.order(_SPANS)
     graph.draw_anew(link)
     return f"{link.name}: indexes and relationships made anew"
 

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from memory.backend import KEYS_KEPT, Receipt, Retirement, wrong_size
-from memory.backends.sqlite_schema import COLUMNS, KINDS, TEXTS, near_enough, owner_word, span_of, text_row
+from memory.backends.derived import span_of
+from memory.backends.sqlite_schema import COLUMNS, KINDS, TEXTS, near_enough, owner_word, text_row
 from memory.errors import RejectedInput, StoreCorrupt
 from memory.records import RECORD_KINDS, Positioned, Record, Tally
 from memory.serialization import from_line, to_line

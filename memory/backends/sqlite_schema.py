@@ -8,12 +8,12 @@ repeat in every row (robots, kinds) are numbers there.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from memory.backends.derived import LISTS, OPEN, made_word, made_words
 from memory.geometry import Vector
 from memory.query import Query, named_words, text_of, words
 from memory.records import RECORD_KINDS, Record
@@ -27,9 +27,7 @@ KINDS = {kind: number for number, kind in enumerate(RECORD_KINDS, start=1)}
 COLUMNS = ("label", "name", "subject", "predicate", "object", "scope", "goal", "map_id", "place_id", "episode_id")
 TEXTS = {kind: f"texts_{kind}" for kind in RECORD_KINDS}  # an index of words for each kind: half of a question's cost
 SPELLED = {"source": "seen"}  # fields told from the line alone, which leaves out their default
-LISTS = ("subjects", "evidence")  # fields of several ids, found by one word of the text index for each
 _INDEXED = frozenset({"label", "subject", "object"})
-OPEN = 64  # the span of what has no end yet
 _LARGEST_NS = 2**63 - 1
 _LARGEST_M = 1e30  # the R-tree keeps 32-bit floats; anything further is found by the full check
 
@@ -90,17 +88,13 @@ PRAGMA user_version = {FORMAT};
 
 
 def text_row(record: Record, robot: int) -> str:
-    """What the text index of its kind holds of a record: its words, and made words for ids in lists and for its robot.
-
-    A made word may coincide with a real one; `Query.matches` has the last word.
-    """
-    listed = [_made(name, one) for name in LISTS for one in getattr(record, name, ())]
-    return " ".join([*sorted({*words(text_of(record)), *listed}), owner_word(robot)])
+    """What the text index of its kind holds of a record: its words, those made for its lists, and one for its robot."""
+    return " ".join([*sorted({*words(text_of(record)), *made_words(record)}), owner_word(robot)])
 
 
 def terms_asked(query: Query, robot: int, *, alone: bool) -> list[str]:
     """What every answer has in the text index; a robot that has the store to itself needs no term of its own."""
-    made = {_made(name, value) for name, value in query.equals if name in LISTS}
+    made = {made_word(name, value) for name, value in query.equals if name in LISTS}
     asked = sorted({*words(query.text), *named_words(query), *made})
     return asked if alone else [*asked, owner_word(robot)]
 
@@ -156,11 +150,6 @@ def looked_up(query: Query, robot: int, limit: int) -> tuple[str, list[Any]]:
     conditions, values = where(query, robot, indexed=True, walked=False)
     order = "+r.valid_from_ns DESC, +r.sequence DESC" if newest_first else "+r.sequence"
     return f"SELECT r.sequence FROM records r WHERE {conditions} ORDER BY {order} LIMIT ?", [*values, limit or -1]
-
-
-def span_of(record: Record) -> int:
-    """How long it is true, as the power of two of ns that is not shorter; OPEN for what has no end."""
-    return OPEN if record.valid_to_ns is None else (record.valid_to_ns - record.valid_from_ns).bit_length()
 
 
 def overlapping(query: Query, robot: int, spans: Sequence[tuple[int, int]]) -> tuple[str, list[Any]]:
@@ -260,11 +249,6 @@ def _stretches(
     )
     asked = [value for values in each for value in (*values, limit or -1)]
     return " UNION ALL ".join([part] * len(each)) + f" ORDER BY {order} LIMIT ?", [*asked, limit or -1]
-
-
-def _made(field: str, value: str) -> str:
-    digest = hashlib.blake2s(value.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-    return f"z{field}{digest}"
 
 
 def _box(centre_m: Vector, radius_m: float) -> tuple[str, list[float]]:

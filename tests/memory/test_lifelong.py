@@ -2,9 +2,12 @@
 """The face: open, write, recall, export, go on after a restart."""
 
 import itertools
+import threading
 
 import pytest
 
+from memory.backend import Capability
+from memory.backends.in_memory import InMemoryBackend
 from memory.errors import StoreNotEmpty, StoreUnavailable
 from memory.lifelong import MEMORIES, LifelongMemory
 from memory.records import Cue, Relation, Status
@@ -83,3 +86,41 @@ def test_a_discarded_step_leaves_nothing(url):
         memory.discard()
         assert memory.commit() is None
         assert memory.spatial.instances("map-0") == []
+
+
+class Waits(InMemoryBackend):
+    """Finds wait for each other, as those of one server do that has several hands."""
+
+    capabilities = InMemoryBackend.capabilities | Capability.SIDE_BY_SIDE
+
+    def __init__(self):
+        super().__init__(ContractClock())
+        self.threads = set()
+
+    def find(self, query, **limits):
+        self.threads.add(threading.current_thread())
+        return super().find(query, **limits)
+
+
+def test_a_store_whose_finds_wait_is_asked_side_by_side_and_in_turn_where_a_run_must_repeat():
+    store = Waits()
+    memory = LifelongMemory(store, robot="robot")
+    one_day(memory)
+    for cue, own in ((Cue(text="mug", deadline_s=30), False), (Cue(text="mug", record_budget=100), True)):
+        store.threads.clear()
+        memory.recall(cue, START_NS)
+        assert (store.threads == {threading.current_thread()}) is own
+    asking = {one for one in threading.enumerate() if one.name.startswith("neuraxis-recall")}
+    assert asking
+    memory.close()
+    assert memory.recall(Cue(text="mug", deadline_s=30), START_NS).status is Status.FAILED
+    for one in asking:
+        one.join(20)
+    assert not any(one.is_alive() for one in asking)
+
+
+def test_a_store_in_this_process_is_asked_in_turn(url):
+    with LifelongMemory.open(url, clock=ContractClock()) as memory:
+        one_day(memory)
+        memory.recall(Cue(text="mug", deadline_s=30), START_NS)
+        assert not any(one.name.startswith("neuraxis-recall") for one in threading.enumerate())

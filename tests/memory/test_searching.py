@@ -196,6 +196,13 @@ def test_side_by_side_the_answer_is_the_same(opened):
         assert memory.recall(cue, NOW, executor=executor) == memory.recall(cue, NOW)
 
 
+def test_side_by_side_threads_that_are_all_taken_hold_up_nobody(opened):
+    memory = opened(Meanings())
+    cue = Cue(text="mug in the sink", k=20, deadline_s=30)
+    with ThreadPoolExecutor(1) as executor:
+        assert memory.recall(cue, NOW, executor=executor) == memory.recall(cue, NOW)
+
+
 def test_side_by_side_one_that_hangs_holds_up_no_other():
     release = threading.Event()
 
@@ -217,6 +224,34 @@ def test_side_by_side_one_that_hangs_holds_up_no_other():
         release.set()
     assert (answer.status, found(answer)) == (Status.PARTIAL, ["mug-1"])
     assert answer.missing == ("slow: deadline of 0.05 s passed",)
+
+
+def test_side_by_side_what_was_found_by_the_deadline_is_answered():
+    class Late:
+        name = "late"
+
+        def search(self, cue, limits):
+            assert limits.deadline_s < cue.deadline_s
+            threading.Event().wait(limits.deadline_s)
+            return Answer((mug(),), complete=False)
+
+    with ThreadPoolExecutor(1) as executor:
+        answer = recall([Late()], Cue(deadline_s=0.5), NOW, executor=executor)
+    assert (answer.status, found(answer)) == (Status.PARTIAL, ["mug-1"])
+
+
+def test_side_by_side_what_happened_and_what_is_are_looked_for_at_once(opened):
+    memory, together = opened(Meanings()), threading.Barrier(2)
+    find = memory.backend.find
+
+    def waits(query, **limits):
+        if query.vector:
+            together.wait(20)
+        return find(query, **limits)
+
+    memory.backend.find = waits
+    with ThreadPoolExecutor(4) as executor:
+        assert memory.recall(Cue(text="mug in the sink", deadline_s=30), NOW, executor=executor).status is Status.FOUND
 
 
 def test_a_store_that_dies_before_the_confirmations_is_named(opened, monkeypatch):
