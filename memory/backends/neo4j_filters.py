@@ -19,7 +19,10 @@ from memory.records import RECORD_KINDS
 
 LARGEST = 2**63 - 1
 WORDS_ASKED = 500  # Lucene refuses more than 1024 clauses
-_TEXTS = {f.name for cls in RECORD_KINDS.values() for f in fields(cls) if f.type == "str"} - {"encoder", "frame_id"}
+_TEXTS = {f.name for cls in RECORD_KINDS.values() for f in fields(cls) if f.type in ("str", "Source")} - {
+    "encoder",
+    "frame_id",
+}
 _IN_LISTS = {*LISTS, "steps"}
 _HARDLY = "^0.001"  # it decides what is found and not what is best; with ^0 Lucene would have to score everything
 
