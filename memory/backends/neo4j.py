@@ -67,8 +67,7 @@ _LINES = (
 _EMBED = (
     "UNWIND $rows AS row MATCH (r:Record) WHERE r.robot = row.properties.robot AND r.id = row.properties.id "
     "AND r.version = row.properties.version WITH r, row, [l IN labels(r) WHERE l STARTS WITH 'Embedded'] AS old "
-    "REMOVE r:$(old) SET r = row.properties, r:$(row.labels), r.position = CASE WHEN row.at IS NULL "
-    "THEN null ELSE point({x: row.at[0], y: row.at[1], z: row.at[2]}) END"
+    f"REMOVE r:$(old) SET r:$(row.labels) {rows.PUT_PROPERTIES}"
 )
 
 

@@ -34,10 +34,12 @@ PUT_SPANS = (
     "WITH DISTINCT r.robot AS robot, r.kind AS kind, r.span AS span "
     "MERGE (:Span {robot: robot, kind: kind, span: span})"
 )
-_CREATE = (
-    "UNWIND $rows AS row CREATE (r:$(row.labels)) SET r = row.properties, r.position = CASE WHEN row.at IS NULL "
-    f"THEN null ELSE point({{x: row.at[0], y: row.at[1], z: row.at[2]}}) END {PUT_SPANS}"
+PUT_PROPERTIES = (  # what no parameter can be, or is dear to be
+    "SET r = row.properties, r.embedding = CASE WHEN row.near IS NULL THEN null "
+    "ELSE toFloatList(split(row.near, ',')) END, r.position = CASE WHEN row.at IS NULL "
+    "THEN null ELSE point({x: row.at[0], y: row.at[1], z: row.at[2]}) END"
 )
+_CREATE = f"UNWIND $rows AS row CREATE (r:$(row.labels)) {PUT_PROPERTIES} {PUT_SPANS}"
 _PUT_TALLIES = "UNWIND $rows AS row MERGE (t:Tally {robot: row.robot, record_id: row.record_id}) SET t = row"
 _PUT_SPACE = "MERGE (v:VectorSpace {digest: $digest}) SET v.encoder = $encoder, v.size = $size"
 PARSED = 4096  # records kept as objects for the next question, 15 MB with vectors of 384 values
@@ -55,7 +57,7 @@ class Transaction(Protocol):
 
 
 def node_of(record: Record) -> dict[str, Any]:
-    """Labels, properties and place of one version, as CREATE takes them.
+    """Labels, properties, place and vector of one version, as PUT_PROPERTIES takes them.
 
     Raises:
         RejectedInput: it has no true spelling, or its encoder's name is too long for an index.
@@ -71,7 +73,8 @@ def node_of(record: Record) -> dict[str, Any]:
     if record.embedding:
         properties |= vector_of(record)
     at = list(record.position_m) if isinstance(record, Positioned) else None
-    return {"labels": labels, "properties": properties, "at": at}
+    near = spelled(record.embedding) if record.embedding else None
+    return {"labels": labels, "properties": properties, "at": at, "near": near}
 
 
 def properties_of(record: Record) -> dict[str, Any]:
@@ -104,10 +107,14 @@ def vector_of(record: Record) -> dict[str, Any]:
         raise RejectedInput(f"{named}: an encoder's name of {letters} letters, the index takes {SHOWN}")
     return {
         "encoder": record.encoder,
-        "embedding": list(unpack(record.embedding)),
         "vector": record.embedding,
         "vector_checksum": checksum_of(record.embedding),
     }
+
+
+def spelled(vector: bytes) -> str:
+    """The values of a vector as one text: the driver packs a list number by number, which takes ten times as long."""
+    return ",".join([f"{value:.9g}" for value in unpack(vector)])
 
 
 def tally_node(tally: Tally) -> dict[str, Any]:

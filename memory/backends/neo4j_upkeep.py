@@ -20,6 +20,7 @@ from memory.backends import neo4j_graph as graph
 from memory.backends import neo4j_rows as rows
 from memory.backends import neo4j_schema as schema
 from memory.backends.neo4j_ledger import Before, Ledger
+from memory.embedding import pack
 from memory.errors import RejectedInput, StoreCorrupt, StoreNotEmpty
 from memory.records import Record, Tally
 
@@ -145,10 +146,19 @@ def _check_node(link: schema.Link, node: dict[str, Any], labels: list[str]) -> N
     if is_now != {"labels": sorted(due["labels"]), "at": due["at"]}:
         raise StoreCorrupt(f"{where} ({line[:80]!r}) is {is_now}, its line says {due['labels']} at {due['at']}")
     held = {**node, "vector": vector} if vector else node
-    names = (held.keys() | due["properties"].keys()) - {"position"}
+    names = (held.keys() | due["properties"].keys()) - {"position", "embedding"}
     wrong = sorted(name for name in names if held.get(name) != due["properties"].get(name))
+    wrong += [] if _packed(node.get("embedding") or ()) == vector else ["embedding"]
     if wrong:
         raise StoreCorrupt(f"{where} ({line[:80]!r}): properties {wrong} are not as its line says")
+
+
+def _packed(values: Iterable[float]) -> bytes | None:
+    """A vector as it is stored beside its values, which went through nine digits; None if it can be none."""
+    try:
+        return pack(values)
+    except RejectedInput:
+        return None
 
 
 def _list(point: Any) -> list[float] | None:

@@ -153,9 +153,7 @@ class VectorSearch:
             f"RETURN total, size(near), [r IN near[..$wanted] | [{rows.ROW}]]"
         )
         wanted = wanted if whole else _MOST
-        # The driver packs a list number by number, which takes a third as long as the search itself.
-        spelled = ",".join([f"{value:.9g}" for value in unpack(self._query.vector)])
-        values = self._search.values(size=size, wanted=wanted, vector=spelled)
+        values = self._search.values(size=size, wanted=wanted, vector=rows.spelled(self._query.vector))
         ((total, fitting, found),) = self._search.link.rows(statement, self._search.left_s(), **values)
         return total, fitting, [row for row in found if whole or self._query.matches(rows.answer_of(row))]
 
