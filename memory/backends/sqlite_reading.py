@@ -143,7 +143,8 @@ class Kept:
         if row.vector_number is not None:
             self._embedded[row.vector_number] = row
         if len(self._rows) > KEPT:
-            self._drop(next(iter(self._rows)))
+            _, oldest = self._rows.popitem(last=False)
+            self._embedded.pop(oldest.vector_number or 0, None)
 
     def _add_words(self, sql: sqlite3.Connection, before: int, now: int) -> None:
         """A word that was asked for once is followed through the log."""
