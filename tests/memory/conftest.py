@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from memory.backend import Backend
+from memory.backends.sqlite import SqliteBackend
 from memory.samples import ContractClock
 
 
@@ -30,3 +31,14 @@ def opened(neo4j_url: str) -> Iterator[Callable[..., Backend]]:
 @pytest.fixture
 def store(opened: Callable[..., Backend]) -> Backend:
     return opened()
+
+
+@pytest.fixture(params=["the process that writes", "a process that reads"])
+def asked(request, store):
+    """Who asks the test's SQLite store: whoever writes, or a reader beside."""
+    if request.param == "the process that writes":
+        yield store
+        return
+    reader = SqliteBackend(store._file.path, ContractClock(), read_only=True)
+    yield reader
+    reader.close()

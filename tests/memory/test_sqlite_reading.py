@@ -29,17 +29,6 @@ def store(tmp_path):
     opened.close()
 
 
-@pytest.fixture(params=["the process that writes", "a process that reads"])
-def asked(request, store):
-    """Who asks: whoever writes, or a reader beside."""
-    if request.param == "the process that writes":
-        yield store
-        return
-    reader = SqliteBackend(store._file.path, ContractClock(), read_only=True)
-    yield reader
-    reader.close()
-
-
 def versions(store, query=EVERY):
     return sorted((one.id, one.version) for one in store.find(query).records)
 

@@ -112,16 +112,6 @@ def test_a_label_with_further_filters_is_still_searched_whole(store):
         assert {record.id for record in store.find(query).records} == {"m0", "m1", "m2", "m3", "m4"}
 
 
-@pytest.fixture(params=["the process that writes", "a process that reads"])
-def asked(request, store):
-    if request.param == "the process that writes":
-        yield store
-        return
-    reader = SqliteBackend(store._file.path, ContractClock(), read_only=True)
-    yield reader
-    reader.close()
-
-
 def said(start, texts):
     return Batch(
         records=tuple(
@@ -139,6 +129,13 @@ def test_what_was_written_after_its_words_were_asked_for_is_found(store, asked):
     assert found(asked, "red mug", limit=2) == ["a mug that is red", "red mug"]
     store.forget("robot", ("e1000",))
     assert found(asked, "red mug", limit=2)[0] == "red mug"
+
+
+def test_a_word_that_nothing_had_is_followed_as_well(store, asked):
+    store.write(said(0, ["red mug", "blue plate"]))
+    assert found(asked, "red spatula", limit=1) == ["red mug"]
+    store.write(said(10, ["a red spatula", "red plate"]))
+    assert found(asked, "red spatula", limit=1) == ["a red spatula"] == found(asked, "spatula")
 
 
 def test_after_more_than_are_followed_the_lists_begin_anew(store, asked, monkeypatch):
