@@ -113,7 +113,7 @@ def vector_of(record: Record) -> dict[str, Any]:
 
 
 def spelled(vector: bytes) -> str:
-    """The values of a vector as one text: the driver packs a list number by number, which takes ten times as long."""
+    """The values of a vector as one text: the driver packs a list number by number, which takes three times as long."""
     return ",".join([f"{value:.9g}" for value in unpack(vector)])
 
 

@@ -23,9 +23,9 @@ from memory.backends.sqlite_words import CommonWords, WordLists
 from memory.records import Record
 from memory.vector_files import Space
 
-KEPT = 8192  # rows, 25 MB with vectors of 384 values
+KEPT = 8192  # rows, 21 MB with vectors of 384 values
 COMMON_KEPT = 20_000  # words, 4 MB
-FOLLOWED = 100  # most new rows whose words are added to the lists, 4 ms; after more, the lists begin anew
+FOLLOWED = 100  # most new rows whose words are added to the lists, 2 ms; after more, the lists begin anew
 LOOKED_THROUGH = 1000  # most changes that are looked through for rows to drop; after more, all are dropped
 
 Condition = Callable[[], tuple[str, Sequence[Any]]]  # on `records r`, with its parameters

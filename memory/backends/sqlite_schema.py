@@ -16,7 +16,7 @@ from typing import Any
 from memory.backends.derived import LISTS, OPEN, made_word, made_words
 from memory.geometry import Vector
 from memory.query import Query, named_words, text_of, words
-from memory.records import RECORD_KINDS, Record
+from memory.records import RECORD_KINDS, Record, Source
 
 FORMAT = 3  # kept in the file as user_version; sqlite_migration.py reads the earlier ones
 APPLICATION = 0x4E585253  # kept in the file as application_id: "NXRS"
@@ -26,7 +26,7 @@ LISTED = 500  # longest list of values spelled into one statement
 KINDS = {kind: number for number, kind in enumerate(RECORD_KINDS, start=1)}
 COLUMNS = ("label", "name", "subject", "predicate", "object", "scope", "goal", "map_id", "place_id", "episode_id")
 TEXTS = {kind: f"texts_{kind}" for kind in RECORD_KINDS}  # an index of words for each kind: half of a question's cost
-SPELLED = {"source": "seen"}  # fields told from the line alone, which leaves out their default
+SPELLED = {"source": Source.SEEN.value}  # fields told from the line alone, which leaves out their default
 _INDEXED = frozenset({"label", "subject", "object"})
 _LARGEST_NS = 2**63 - 1
 _LARGEST_M = 1e30  # the R-tree keeps 32-bit floats; anything further is found by the full check
