@@ -135,7 +135,11 @@ def retirement(version: Relation) -> Retirement:
 def _end_all(
     believed: Sequence[Relation], losers: Sequence[Relation], stamp_ns: int, cause: str, last_seen_ns: Mapping[str, int]
 ) -> Change:
-    change = Change(tuple(_ended(r, stamp_ns, cause) for r in losers), tuple(map(retirement, losers)))
+    ended: list[Relation] = []
+    for fact in losers:  # what was seen and what was told may share an id
+        version = 1 + max(r.version for r in (*believed, *ended) if r.id == fact.id)
+        ended.append(replace(fact, version=version, valid_to_ns=stamp_ns, cause=cause, recorded_ns=0, sequence=0))
+    change = Change(tuple(ended), tuple(map(retirement, losers)))
     for fact in losers:
         confirmed_ns = last_seen_ns.get(fact.id, 0)
         if confirmed_ns > stamp_ns and _holds_at(fact, confirmed_ns):
@@ -163,10 +167,6 @@ def _is_empty(fact: Record) -> bool:
 
 def _strongest_first(facts: Iterable[Relation]) -> list[Relation]:
     return sorted(facts, key=lambda r: (r.source is not Source.SEEN, -r.valid_from_ns, -r.sequence))
-
-
-def _ended(fact: Relation, stamp_ns: int, cause: str) -> Relation:
-    return replace(fact, version=fact.version + 1, valid_to_ns=stamp_ns, cause=cause, recorded_ns=0, sequence=0)
 
 
 def _until_next(incoming: Relation, believed: Sequence[Relation], here: Sequence[Relation]) -> Relation:

@@ -3,7 +3,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from memory.records import Source
@@ -168,6 +168,7 @@ steps = st.lists(st.one_of(told_or_seen, st.integers(0, 12)), max_size=25)
 
 @settings(max_examples=400, deadline=None)
 @given(steps)
+@example([("b", 1, Source.TOLD), ("b", 2, Source.TOLD), ("b", 1, Source.SEEN), 1, ("a", 2, Source.SEEN)])
 def test_whatever_arrives_in_whatever_order_a_thing_has_one_seen_support_at_any_time(arrivals):
     believed = Believed()
     for arrival in arrivals:
